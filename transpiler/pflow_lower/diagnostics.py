@@ -1,0 +1,129 @@
+"""Diagnostics: what is wrong with a workflow, where, and what to do about it.
+
+A code is stable for good: people put it into their configuration. Families:
+0xx JSON, 1xx schema, 2xx graph, 3xx templates, 4xx batch, 5xx warnings.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pflow_lower.source import Location, Path
+
+
+class Severity(StrEnum):
+    """How bad it is: an error stops the lowering, a warning does not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Code(StrEnum):
+    """The kinds of diagnostics there are."""
+
+    INVALID_JSON = "PFL001"
+    DUPLICATE_KEY = "PFL002"
+    NOT_A_NUMBER = "PFL003"
+    NUMBER_TOO_LARGE = "PFL004"
+    NESTED_TOO_DEEP = "PFL005"
+    LONE_SURROGATE = "PFL006"
+    NOT_UTF_8 = "PFL007"
+    NOT_JSON = "PFL008"
+
+    UNKNOWN_KEY = "PFL101"
+    MISSING_KEY = "PFL102"
+    WRONG_TYPE = "PFL103"
+    NOT_A_CHOICE = "PFL104"
+    OUT_OF_RANGE = "PFL105"
+    WRONG_FORM = "PFL106"
+    EMPTY = "PFL107"
+    UNSUPPORTED_VERSION = "PFL108"
+    UNSUPPORTED_VALUE = "PFL109"
+    WRONG_DEFAULT = "PFL110"
+
+    DUPLICATE_ID = "PFL201"
+    UNKNOWN_EDGE_NODE = "PFL202"
+    CYCLE = "PFL203"
+    DUPLICATE_EDGE = "PFL204"
+    UNREACHABLE_NODE = "PFL205"
+    ID_IS_INPUT = "PFL206"
+    UNKNOWN_START_NODE = "PFL207"
+    MALFORMED_TYPE = "PFL208"
+    MISSING_PARAM = "PFL209"
+
+    UNKNOWN_NAME = "PFL301"
+    MALFORMED_TEMPLATE = "PFL302"
+    NOT_RUN_YET = "PFL303"
+    UNKNOWN_OUTPUT = "PFL304"
+    ALIAS_OUTSIDE_BATCH = "PFL305"
+    IMPOSSIBLE_PATH = "PFL306"
+
+    ITEMS_NOT_A_REFERENCE = "PFL401"
+    ALIAS_HIDES_NAME = "PFL402"
+    RESERVED_ALIAS = "PFL403"
+    ITEMS_NOT_A_LIST = "PFL404"
+
+    UNUSED_ALIAS = "PFL501"
+    CAP_WITHOUT_PARALLEL = "PFL502"
+    UNKNOWN_TYPE = "PFL503"
+    UNKNOWN_PARAM = "PFL504"
+    MAYBE_NOT_GIVEN = "PFL505"
+    OUTPUT_WITHOUT_SOURCE = "PFL506"
+    NEARLY_A_TEMPLATE = "PFL507"
+
+    @property
+    def severity(self) -> Severity:
+        """The severity that the code has unless the pass says otherwise."""
+        return Severity.WARNING if self.startswith("PFL5") else Severity.ERROR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostic:
+    """One mistake in one workflow.
+
+    `line` and `column` count from 1 and are None where the workflow was given
+    as an object: `path` then says where it is.
+    """
+
+    code: Code
+    severity: Severity
+    message: str
+    hint: str = ""
+    location: Location = field(default=Location(), repr=False)
+    line: int | None = None
+    column: int | None = None
+
+    @property
+    def path(self) -> Path:
+        """The keys and indexes that lead to the wrong value."""
+        return self.location.path
+
+
+def report(
+    code: Code,
+    location: Location,
+    message: str,
+    hint: str = "",
+    severity: Severity | None = None,
+) -> Diagnostic:
+    """Make the diagnostic that a pass reports; its line and column come later."""
+    return Diagnostic(
+        code=code,
+        severity=severity or code.severity,
+        message=message,
+        hint=hint,
+        location=location,
+    )
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Give a hint that names the word of `known` nearest to `word`, or ''."""
+    from difflib import get_close_matches  # late: only a hint needs it
+
+    near = get_close_matches(word, list(known), n=1)
+    return f'did you mean "{near[0]}"?' if near else ""
+
+
+def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
+    """Tell whether any of them stops the lowering."""
+    return any(one.severity is Severity.ERROR for one in diagnostics)

@@ -1,0 +1,1 @@
+"""Generated modules import from here; see `docs/architecture.md`."""

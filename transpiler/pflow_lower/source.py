@@ -1,0 +1,80 @@
+"""Where things stand: positions in a text, spans, and paths into a document.
+
+Passes speak of a `Location`: which value of the document, and which characters
+of it. Only what shows a diagnostic to somebody turns that into a `Position`.
+"""
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+Path = tuple[str | int, ...]
+"""The keys and indexes that lead from the root of a document to a value of it."""
+
+_LINE_BREAK = re.compile(r"\r\n|\n|\r")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in a text: line and column, both from 1, columns in characters."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The characters `start` up to, not including, `stop` of a text."""
+
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A part of a document: a value, or the key it stands under, or some of its text.
+
+    `characters` are offsets into a string value *as decoded*: what escapes it
+    was written with is the document's business.
+    """
+
+    path: Path = ()
+    part: Literal["value", "key"] = "value"
+    characters: Span | None = None
+
+    def at(self, *steps: str | int) -> "Location":
+        """Give the location of what stands `steps` below this one."""
+        return Location((*self.path, *steps))
+
+    def key(self, name: str) -> "Location":
+        """Give the location of the key `name` of the object that stands here."""
+        return Location((*self.path, name), "key")
+
+    def slice(self, start: int, stop: int) -> "Location":
+        """Give the location of some characters of the string that stands here."""
+        return Location(self.path, self.part, Span(start, stop))
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text and the name to call it by, without the byte order mark it may begin with."""
+
+    name: str
+    text: str = field(repr=False)
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return [0, *(match.end() for match in _LINE_BREAK.finditer(self.text))]
+
+    def position(self, offset: int) -> Position:
+        """Give line and column of the character at `offset` (its length: the end)."""
+        line = bisect_right(self._line_starts, offset)
+        return Position(line, offset - self._line_starts[line - 1] + 1)
+
+    def line(self, number: int) -> str:
+        """Give the text of line `number`, from 1, without its line break."""
+        start = self._line_starts[number - 1]
+        end = _LINE_BREAK.search(self.text, start)
+        return self.text[start : end.start() if end else len(self.text)]
