@@ -7,8 +7,12 @@ A code is stable for good: people put it into their configuration. Families:
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from json import dumps
 
 from pflow_lower.source import Location, Path
+
+MAX_QUOTED = 60
+"""How many characters of a text of the user's a message shows."""
 
 
 class Severity(StrEnum):
@@ -116,12 +120,18 @@ def report(
     )
 
 
+def quote(text: str) -> str:
+    """Put a text of the user's into a message: on one line, and not too long."""
+    short = text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…"
+    return dumps(short, ensure_ascii=not short.isprintable())
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Give a hint that names the word of `known` nearest to `word`, or ''."""
     from difflib import get_close_matches  # late: only a hint needs it
 
     near = get_close_matches(word, list(known), n=1)
-    return f'did you mean "{near[0]}"?' if near else ""
+    return f"did you mean {quote(near[0])}?" if near else ""
 
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:

@@ -8,9 +8,12 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeAlias
 
-Path = tuple[str | int, ...]
+JSON: TypeAlias = bool | int | float | str | list["JSON"] | dict[str, "JSON"] | None
+"""A value that a JSON text may hold."""
+
+Path: TypeAlias = tuple[str | int, ...]
 """The keys and indexes that lead from the root of a document to a value of it."""
 
 _LINE_BREAK = re.compile(r"\r\n|\n|\r")
@@ -59,7 +62,7 @@ class Location:
 
 @dataclass(frozen=True)
 class Source:
-    """A text and the name to call it by, without the byte order mark it may begin with."""
+    """A text, without the byte order mark it may begin with, and a name for it."""
 
     name: str
     text: str = field(repr=False)

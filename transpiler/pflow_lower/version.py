@@ -1,3 +1,3 @@
-"""The version, in the one place that the package, its build and the generated header read."""
+"""The version, where the package, its build and the generated header read it."""
 
 __version__ = "0.1.0"

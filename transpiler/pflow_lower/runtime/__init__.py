@@ -1,1 +1,46 @@
-"""Generated modules import from here; see `docs/architecture.md`."""
+"""What generated modules import: steps, batches, flows, scopes.
+
+It knows nothing of the transpiler; at import it needs PocketFlow and the standard
+library alone.
+"""
+
+from pflow_lower.runtime.batch import BatchStep
+from pflow_lower.runtime.errors import (
+    BatchError,
+    ErrorAction,
+    InputError,
+    InvalidIndexError,
+    MissingReferenceError,
+    MissingResultError,
+    RunError,
+    StepError,
+    UnknownNodeTypeError,
+)
+from pflow_lower.runtime.flow import WorkflowFlow, run_flow
+from pflow_lower.runtime.inputs import Input
+from pflow_lower.runtime.items import ItemsError
+from pflow_lower.runtime.main import main
+from pflow_lower.runtime.scope import Scope, concat, decoded
+from pflow_lower.runtime.step import Step
+
+__all__ = [
+    "BatchError",
+    "BatchStep",
+    "ErrorAction",
+    "Input",
+    "InputError",
+    "InvalidIndexError",
+    "ItemsError",
+    "MissingReferenceError",
+    "MissingResultError",
+    "RunError",
+    "Scope",
+    "Step",
+    "StepError",
+    "UnknownNodeTypeError",
+    "WorkflowFlow",
+    "concat",
+    "decoded",
+    "main",
+    "run_flow",
+]

@@ -1,0 +1,184 @@
+"""The public functions and types: `docs/language.md` § 6."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+from pflow_lower.atomic import replace_files
+from pflow_lower.catalog import ImportReference
+from pflow_lower.diagnostics import Diagnostic
+from pflow_lower.document import Document, place
+from pflow_lower.ir import ResultForm
+from pflow_lower.pipeline import Options, run_passes
+from pflow_lower.reader import read_bytes, read_object, read_text
+from pflow_lower.render import render
+from pflow_lower.source import Source
+
+if TYPE_CHECKING:
+    from pocketflow import AsyncFlow
+
+RESULT_FORMS: Mapping[str, ResultForm] = {"value": "value", "record": "record"}
+"""What one result of a batch may be, by the name of the option."""
+
+_NO_NODES: Mapping[str, str] = MappingProxyType({})
+
+
+class LoweringError(Exception):
+    """A workflow has errors; `str` renders all that was found.
+
+    `diagnostics` are every problem, warnings too, sorted by position.
+    """
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...], rendered: str) -> None:
+        super().__init__(rendered)
+        self.diagnostics = diagnostics
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """A lowered workflow: the plain IR, and the module that runs it."""
+
+    name: str
+    ir: dict[str, Any]
+    ir_text: str = field(repr=False)
+    module: str = field(repr=False)
+    module_name: str
+    diagnostics: tuple[Diagnostic, ...] = ()
+    rendered: str = field(default="", repr=False)
+    """The warnings as text, as the command line shows them."""
+
+    def write(self, directory: str | PathLike[str]) -> tuple[Path, Path]:
+        """Write NAME.lowered.json and the module into a folder; give their paths.
+
+        Both are replaced at once when both are complete. Raises OSError, and
+        ValueError for a workflow that was lowered before under the same name: its
+        module would import itself.
+        """
+        if f"\nfrom {self.module_name} import " in self.module:
+            raise ValueError(
+                f"the module {self.module_name} would import itself: "
+                "lower the workflow under another name"
+            )
+        folder = Path(directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        ir_path, module_path = self.paths(folder)
+        replace_files(
+            {ir_path: self.ir_text.encode(), module_path: self.module.encode()}
+        )
+        return ir_path, module_path
+
+    def paths(self, directory: Path) -> tuple[Path, Path]:
+        """Give the paths that `write` writes."""
+        return output_paths(self.name, self.module_name, directory)
+
+    def load(self) -> ModuleType:
+        """Make the module in memory; nothing is written, and it is not registered."""
+        module = ModuleType(self.module_name)
+        code = compile(self.module, f"<{self.module_name}.py>", "exec")
+        exec(code, module.__dict__)
+        return module
+
+    def flow(self) -> "AsyncFlow":
+        """Make the module in memory and give its flow."""
+        flow: AsyncFlow = self.load().build_flow()
+        return flow
+
+
+def lower(
+    ir: Mapping[str, Any] | str,
+    *,
+    name: str = "workflow",
+    results: ResultForm = "value",
+    nodes: Mapping[str, str] = _NO_NODES,
+) -> Lowered:
+    """Lower a workflow, given as JSON text or as an object, which stays as it is.
+
+    `results` says what one result of a batch is, the primary output or a record
+    of all outputs and the item. `nodes` maps node types to "package.module:Class".
+    Raises LoweringError for a workflow with errors, ValueError for other arguments
+    that make no sense.
+    """
+    options = make_options(name, results, nodes)
+    if isinstance(ir, str):
+        return lower_source(Source(name, ir.removeprefix("\ufeff")), options)
+    document, found = read_object(ir)
+    return _lower(document, document, found, options)
+
+
+def lower_file(
+    path: str | PathLike[str],
+    *,
+    name: str | None = None,
+    results: ResultForm = "value",
+    nodes: Mapping[str, str] = _NO_NODES,
+) -> Lowered:
+    """Lower the workflow in a file, like `lower`; its name is the file's stem.
+
+    Raises OSError where the file cannot be read.
+    """
+    options = make_options(name or Path(path).stem, results, nodes)
+    return lower_bytes(str(path), Path(path).read_bytes(), options)
+
+
+def lower_bytes(shown: str, raw: bytes, options: Options) -> Lowered:
+    """Lower the contents of a file, which diagnostics call `shown`."""
+    source, document, found = read_bytes(shown, raw)
+    return _lower(document, document or source, found, options)
+
+
+def lower_source(source: Source, options: Options) -> Lowered:
+    """Lower JSON text, which diagnostics call by the name of the source."""
+    document, found = read_text(source)
+    return _lower(document, document or source, found, options)
+
+
+def make_options(name: str, results: str, nodes: Mapping[str, str]) -> Options:
+    """Check the arguments of a lowering; raises ValueError."""
+    if not name or name in (".", "..") or any(mark in name for mark in "/\\\0"):
+        raise ValueError(f"{name!r} is no name that a file could have")
+    if results not in RESULT_FORMS:
+        raise ValueError(f'results must be "value" or "record", not {results!r}')
+    references: dict[str, ImportReference] = {}
+    for node_type, text in nodes.items():
+        reference = ImportReference.parse(text)
+        if reference is None:
+            raise ValueError(
+                f"nodes[{node_type!r}] must be package.module:Class, not {text!r}"
+            )
+        references[node_type] = reference
+    return Options(name=name, results=RESULT_FORMS[results], nodes=references)
+
+
+def output_paths(name: str, module_name: str, directory: Path) -> tuple[Path, Path]:
+    """Give the paths of the two artefacts of workflow `name` in a folder."""
+    return directory / f"{name}.lowered.json", directory / f"{module_name}.py"
+
+
+def _lower(
+    document: Document | None,
+    origin: Document | Source | None,
+    found: tuple[Diagnostic, ...],
+    options: Options,
+) -> Lowered:
+    """Run the passes on what was read, and put what they give into its final form."""
+    artefacts = None
+    if document is not None:
+        artefacts, reported = run_passes(document.value, options)
+        found += reported
+    placed = place(found, origin)
+    rendered = render(placed, origin, options.name)
+    if artefacts is None:
+        raise LoweringError(placed, rendered)
+    return Lowered(
+        name=options.name,
+        ir=artefacts.ir,
+        ir_text=json.dumps(artefacts.ir, ensure_ascii=False, indent=2) + "\n",
+        module=artefacts.module,
+        module_name=artefacts.module_name,
+        diagnostics=placed,
+        rendered=rendered,
+    )

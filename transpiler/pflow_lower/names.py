@@ -1,0 +1,72 @@
+"""The names in a generated module, made from ids that may be any text at all.
+
+`list_files` becomes the class ListFiles and the variable list_files; ids that
+differ only by `-` and `_` get numbers; `class`, `__class__` and `Step` get out of
+the way of Python's names and ours.
+"""
+
+import re
+from dataclasses import dataclass, field
+from keyword import iskeyword, issoftkeyword
+
+MAX_NAME = 32
+"""How many characters of an id make it into a name of the generated module."""
+
+RUNTIME_NAMES = (
+    "BatchStep",
+    "Input",
+    "Scope",
+    "Step",
+    "WorkflowFlow",
+    "concat",
+    "decoded",
+    "main",
+    "run_flow",
+)
+"""What a generated module may import from `pflow_lower.runtime`."""
+
+RESERVED_NAMES = frozenset(
+    {
+        *RUNTIME_NAMES,
+        *("INPUTS", "build_flow", "flow", "outputs_for", "run"),
+        *("bool", "dict", "float", "int", "list", "object", "str"),
+    }
+)
+"""Names that a generated module uses for something of its own."""
+
+
+@dataclass(slots=True)
+class Names:
+    """Gives out the names of one scope of a generated module, each once."""
+
+    taken: set[str] = field(default_factory=lambda: set(RESERVED_NAMES))
+
+    def take(self, wanted: str) -> str:
+        """Give `wanted`, with a number behind it if it is taken or reserved."""
+        name = f"{wanted}_" if iskeyword(wanted) or issoftkeyword(wanted) else wanted
+        number = 2
+        while name in self.taken:
+            name = f"{wanted}{'_' if wanted.islower() else ''}{number}"
+            number += 1
+        self.taken.add(name)
+        return name
+
+    def class_name(self, node_id: str) -> str:
+        """Give a class its name: `list_files` is ListFiles, `?` is Node."""
+        words = (word[:1].upper() + word[1:] for word in _words(node_id))
+        return self.take(_identifier("".join(words), "Node"))
+
+    def variable(self, node_id: str) -> str:
+        """Give a variable its name: `list-files` is list_files, `?` is node."""
+        return self.take(_identifier("_".join(_words(node_id)).lower(), "node"))
+
+
+def _words(text: str) -> list[str]:
+    """Give the runs of ASCII letters and digits, as far as a name has room."""
+    return re.findall(r"[A-Za-z0-9]+", text[:MAX_NAME])
+
+
+def _identifier(wanted: str, otherwise: str) -> str:
+    if not wanted:
+        return otherwise
+    return f"{otherwise}{wanted}" if wanted[0].isdigit() else wanted

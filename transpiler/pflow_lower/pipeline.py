@@ -1,0 +1,69 @@
+"""The order of the passes: from a document to the two artefacts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pflow_lower.catalog import Catalog, ImportReference
+from pflow_lower.codec import decode, encode
+from pflow_lower.diagnostics import Diagnostic, has_errors
+from pflow_lower.emit import emit
+from pflow_lower.ir import ResultForm
+from pflow_lower.lowering import lower, module_name
+from pflow_lower.references import check_references
+from pflow_lower.schema import check_schema
+from pflow_lower.signatures import check_signatures
+from pflow_lower.source import JSON
+from pflow_lower.wiring import check_wiring
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a lowering depends on besides the document."""
+
+    name: str = "workflow"
+    results: ResultForm = "value"
+    nodes: Mapping[str, ImportReference] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Artefacts:
+    """What a workflow was lowered to."""
+
+    ir: dict[str, JSON]
+    module: str
+    module_name: str
+
+
+def run_passes(
+    value: JSON, options: Options
+) -> tuple[Artefacts | None, tuple[Diagnostic, ...]]:
+    """Lower a document.
+
+    Gives the artefacts, or None where the workflow has errors, and every
+    diagnostic of the stages that were run: a stage that reports errors is the
+    last one, since what comes after it relies on what it checks.
+    """
+    # The shape, first of all: nobody after it asks whether a key is there.
+    found = check_schema(value)
+    if has_errors(found):
+        return None, found
+
+    # Templates are read where the document becomes a workflow.
+    workflow, reported = decode(value)
+    found += reported
+    if has_errors(found):
+        return None, found
+
+    # Nodes, params and names do not depend on each other: all in one go.
+    catalog = Catalog(options.nodes)
+    found += check_wiring(workflow)
+    found += check_signatures(workflow, catalog)
+    found += check_references(workflow, catalog)
+    if has_errors(found):
+        return None, found
+
+    # From here on nothing can go wrong.
+    module = module_name(options.name)
+    lowered = lower(workflow, module)
+    text = emit(lowered, catalog, options.results, encode(workflow))
+    return Artefacts(encode(lowered), text, module), found

@@ -1,0 +1,93 @@
+"""What a run fails with: errors whose message says it all, on one line or few."""
+
+from typing import Any
+
+
+class RunError(Exception):
+    """A workflow cannot be run, or its run failed."""
+
+
+class InputError(RunError):
+    """The inputs are not what the workflow declares; the message lists why."""
+
+
+class UnknownNodeTypeError(RunError):
+    """A node type is not installed where the workflow runs."""
+
+
+class MissingReferenceError(RunError, LookupError):
+    """A reference finds no value, and no `??` says what to take instead."""
+
+
+class InvalidIndexError(RunError, TypeError):
+    """A computed index is no int."""
+
+
+class StepError(RunError):
+    """A node failed, and no `error` edge says what to do then.
+
+    `output`, if the node knows better than its error, is what the store holds
+    where such an edge is followed. The failure itself is the `__cause__`.
+    """
+
+    def __init__(
+        self, node_id: str, message: str, output: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(f'node "{node_id}" failed: {message}')
+        self.node_id = node_id
+        self.output = output
+
+
+class BatchError(StepError):
+    """An item of a batch failed, and that stopped the batch.
+
+    `index` and `item` say which; `results` are those of the items that were
+    started, in order, None where there is none.
+    """
+
+    def __init__(
+        self,
+        node_id: str,
+        message: str,
+        *,
+        index: int,
+        item: Any,
+        output: dict[str, Any],
+    ) -> None:
+        super().__init__(node_id, f"item {index} ({_short(item)}): {message}", output)
+        self.index = index
+        self.item = item
+        self.results: list[Any] = output["results"]
+
+
+class ErrorAction(Exception):  # noqa: N818 - the name stands in error records
+    """A node ended with the action `error`; `error` is its output of that name."""
+
+    def __init__(self, error: Any = None) -> None:
+        super().__init__("" if error is None else error)
+        self.error = error
+
+
+class MissingResultError(RunError):
+    """A node did not write the output that is its result."""
+
+
+def describe(error: BaseException) -> str:
+    """Give the message of an error, or its type where the message is empty."""
+    try:
+        message = str(error)
+    except Exception:
+        message = ""
+    return message if message.strip() else type(error).__name__
+
+
+def error_value(error: BaseException) -> Any:
+    """Give what a record of a failure holds as `error`."""
+    if isinstance(error, ErrorAction) and error.error not in (None, ""):
+        return error.error
+    return describe(error)
+
+
+def _short(item: Any) -> str:
+    text = repr(item)
+    return text if len(text) <= 80 else f"{text[:79]}…"

@@ -1,0 +1,102 @@
+"""`WorkflowFlow`: a whole workflow, inputs and outputs included."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from pocketflow import AsyncFlow, BaseNode
+
+from pflow_lower.runtime.batch import BatchStep
+from pflow_lower.runtime.blocking import run_blocking
+from pflow_lower.runtime.errors import StepError
+from pflow_lower.runtime.inputs import Input, check_names, fill_inputs
+from pflow_lower.runtime.scope import Scope
+from pflow_lower.runtime.step import Step
+
+
+class WorkflowFlow(AsyncFlow):
+    """A PocketFlow flow that checks inputs before its nodes, and gives outputs after.
+
+    `await flow.run_async(shared)` takes inputs from the root of the store, and
+    leaves the outputs of each node under its id and those of the workflow at the
+    root. It keeps nothing of a run: one flow may run many times, also at once.
+    """
+
+    def __init__(
+        self,
+        start: BaseNode,
+        inputs: tuple[Input, ...] = (),
+        outputs_for: Callable[[Scope], dict[str, Any]] | None = None,
+    ) -> None:
+        super().__init__(start=start)
+        self.inputs = inputs
+        self.outputs_for = outputs_for
+
+    async def prep_async(self, shared: Any) -> None:
+        """Check everything that can be checked before the first node runs.
+
+        Raises InputError and UnknownNodeTypeError. What an earlier run on the same
+        store has left of a node is removed: it is none of this run's.
+        """
+        fill_inputs(self.inputs, shared)
+        for node in self._nodes():
+            if isinstance(node, Step | BatchStep):
+                node.load()
+                shared.pop(node.node_id, None)
+
+    def get_next_node(self, curr: BaseNode, action: str | None) -> BaseNode | None:
+        """Give the node that an action leads to, None at the end.
+
+        PocketFlow ends the run with a warning where a node ends with an action
+        that none of its edges is for; here that is a StepError. A node whose one
+        edge is for `error` may well end without one.
+        """
+        action = action or "default"
+        following = curr.successors.get(action)
+        if following is None and curr.successors.keys() - {"error"}:
+            node_id = getattr(curr, "node_id", type(curr).__name__)
+            actions = ", ".join(f'"{name}"' for name in curr.successors)
+            message = (
+                f'it ended with the action "{action}", but has edges for {actions}'
+            )
+            raise StepError(node_id, message)
+        return following
+
+    async def give(self, shared: Any) -> dict[str, Any]:
+        """Run; give the outputs, or the store where the workflow declares none."""
+        await self.prep_async(shared)
+        await self._orch_async(shared)
+        if self.outputs_for is None:
+            return dict(shared)
+        outputs = self.outputs_for(Scope(shared))
+        shared.update(outputs)
+        return outputs
+
+    async def _run_async(self, shared: Any) -> None:
+        await self.give(shared)
+
+    def _run(self, shared: Any) -> None:
+        """Run inside a synchronous Flow, on an event loop of its own."""
+        run_blocking(self._run_async(shared))
+
+    def _nodes(self) -> Iterator[BaseNode]:
+        """Give every node that the start can reach."""
+        assert self.start_node is not None
+        seen = {id(self.start_node)}
+        waiting = [self.start_node]
+        while waiting:
+            node = waiting.pop()
+            yield node
+            for following in node.successors.values():
+                if id(following) not in seen:
+                    seen.add(id(following))
+                    waiting.append(following)
+
+
+def run_flow(flow: WorkflowFlow, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Run a flow to its end; give its outputs, or the store if it declares none.
+
+    Raises InputError (also for an input that is not declared), StepError or
+    BatchError. It may be called inside a running event loop.
+    """
+    check_names(flow.inputs, inputs)
+    return run_blocking(flow.give(dict(inputs)))

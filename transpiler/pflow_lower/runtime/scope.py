@@ -1,0 +1,174 @@
+"""Scopes: where the names of templates find their values while a workflow runs.
+
+`${ls.files[0]}` was compiled to `scope.lookup("ls", "files", 0)`, and a computed
+index, `${a[${i}].b}`, to `scope.lookup("a", ("i",), "b")`. The rules are those of
+`docs/language.md` § 2.
+"""
+
+import logging
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Final, TypeAlias
+
+from pflow_lower.runtime.errors import InvalidIndexError, MissingReferenceError
+from pflow_lower.values import as_text, is_array, json_container, type_name
+
+logger = logging.getLogger("pflow_lower.runtime")
+
+Path: TypeAlias = tuple[Any, ...]
+"""A name, then fields (str), indexes (int) and computed indexes (a Path)."""
+
+_NOWHERE: Final = object()
+_SHOWN_KEYS = 20
+
+
+class _Missing:
+    """Where a path ends in nothing: `path[depth]` is not in `owner`."""
+
+    __slots__ = ("depth", "owner", "path")
+
+    def __init__(self, path: Path, depth: int, owner: Any) -> None:
+        self.path = path
+        self.depth = depth
+        self.owner = owner
+
+
+class Scope:
+    """The names that are bound at one place of a workflow.
+
+    A name is looked for among `bindings` (the item of a batch) first, then in the
+    store. JSON that strings of the store hold is read once: give `parsed`, the
+    dict that keeps it, to every scope of one batch.
+    """
+
+    __slots__ = ("_bindings", "_parsed", "_store")
+
+    def __init__(
+        self,
+        store: MutableMapping[str, Any],
+        bindings: Mapping[str, Any] | None = None,
+        parsed: dict[str, Any] | None = None,
+    ) -> None:
+        self._store = store
+        self._bindings = {} if bindings is None else bindings
+        self._parsed = {} if parsed is None else parsed
+
+    def lookup(self, *path: Any, text: str | None = None) -> Any:
+        """Give the value at a path.
+
+        Where there is none, a `text` (permissive mode: the template as it was
+        written) is given back and the loss is logged; without one it raises
+        MissingReferenceError. A computed index that is no int raises
+        InvalidIndexError.
+        """
+        value = self._find(path)
+        if type(value) is _Missing:
+            return self._missing((path,), value, text)
+        return value
+
+    def coalesce(
+        self, *paths: Path, default: Any = _NOWHERE, text: str | None = None
+    ) -> Any:
+        """Give the first value there is, also if it is None: `${a ?? b ?? "c"}`."""
+        value: Any = None
+        for path in paths:
+            value = self._find(path)
+            if type(value) is not _Missing:
+                return value
+        if default is not _NOWHERE:
+            return default
+        return self._missing(paths, value, text)
+
+    def _find(self, path: Path) -> Any:
+        name = path[0]
+        value = self._bindings.get(name, _NOWHERE)
+        keep = value is _NOWHERE
+        if keep:
+            value = self._store.get(name, _NOWHERE)
+            if value is _NOWHERE:
+                return _Missing(path, 0, {**self._store, **self._bindings})
+        for depth in range(1, len(path)):
+            segment = path[depth]
+            if isinstance(segment, tuple):
+                segment = self._index(segment)
+                if type(segment) is _Missing:
+                    return segment
+            if isinstance(value, str):
+                value = self._container(value, keep)
+            if isinstance(segment, str):
+                if not isinstance(value, Mapping) or segment not in value:
+                    return _Missing(path, depth, value)
+            elif not is_array(value) or not 0 <= segment < len(value):
+                return _Missing(path, depth, value)
+            value = value[segment]
+        return value
+
+    def _index(self, path: Path) -> Any:
+        index = self._find(path)
+        if type(index) is _Missing or (
+            isinstance(index, int) and not isinstance(index, bool)
+        ):
+            return index
+        raise InvalidIndexError(
+            f"${{{spell(path)}}} must be an int to be an index, not {type_name(index)}"
+        )
+
+    def _container(self, text: str, keep: bool) -> Any:
+        """Read the JSON in a string; give the string where it holds none."""
+        if not keep:
+            return decoded(text)
+        if text not in self._parsed:
+            self._parsed[text] = decoded(text)
+        return self._parsed[text]
+
+    def _missing(self, paths: tuple[Path, ...], last: Any, text: str | None) -> str:
+        spelled = f"${{{' ?? '.join(map(spell, paths))}}}"
+        message = f"{spelled} is missing: {_explain(last)}"
+        if text is None:
+            raise MissingReferenceError(message)
+        logger.warning("%s; it is left as it was written", message)
+        return text
+
+
+def concat(*parts: Any) -> str:
+    """Put text together, each part as the text it becomes."""
+    return "".join(map(as_text, parts))
+
+
+def decoded(value: Any) -> Any:
+    """Give the object or array that a string holds as JSON, else the value itself."""
+    if isinstance(value, str):
+        container = json_container(value)
+        return value if container is None else container
+    return value
+
+
+def spell(path: Path) -> str:
+    """Write a path as it stands in a template: `a.b[0][${i}]`."""
+    written = str(path[0])
+    for segment in path[1:]:
+        if isinstance(segment, tuple):
+            written += f"[${{{spell(segment)}}}]"
+        else:
+            written += f".{segment}" if isinstance(segment, str) else f"[{segment}]"
+    return written
+
+
+def _explain(missing: _Missing) -> str:
+    """Say which part of a path failed, and what was there instead."""
+    if missing.depth == 0:
+        return f'there is no "{missing.path[0]}", only {_keys(missing.owner)}'
+    owner = spell(missing.path[: missing.depth])
+    segment = missing.path[missing.depth]
+    if isinstance(segment, str):
+        if isinstance(missing.owner, Mapping):
+            return f'"{owner}" has no "{segment}", only {_keys(missing.owner)}'
+        return f'"{owner}" is {type_name(missing.owner)}, it has no "{segment}"'
+    if is_array(missing.owner):
+        return f'"{owner}" has {len(missing.owner)} elements, no such index'
+    return f'"{owner}" is {type_name(missing.owner)}, it has no indexes'
+
+
+def _keys(owner: Mapping[str, Any]) -> str:
+    names = [str(key) for key in owner]
+    shown = ", ".join(names[:_SHOWN_KEYS]) or "nothing"
+    return f"{shown}, …" if len(names) > _SHOWN_KEYS else shown

@@ -1,0 +1,112 @@
+"""`Step`: a node of a workflow that runs once."""
+
+from asyncio import CancelledError
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pocketflow import AsyncNode, BaseNode
+
+from pflow_lower.runtime.blocking import run_blocking
+from pflow_lower.runtime.errors import (
+    ErrorAction,
+    StepError,
+    describe,
+    error_value,
+)
+from pflow_lower.runtime.node import (
+    is_async,
+    is_cancelled,
+    node_class,
+    run_async,
+    run_sync,
+)
+from pflow_lower.runtime.scope import Scope
+from pflow_lower.runtime.threads import in_threads
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a node ended: on which action, with which outputs, or by which failure."""
+
+    action: str
+    outputs: dict[str, Any]
+    failure: BaseException | None = None
+
+
+class Step(AsyncNode):
+    """A node that runs once: what a generated class of a plain node is based on.
+
+    A subclass says what is particular to it: `node_id`, `node_type` (a PocketFlow
+    node class, or the name it is registered under) and `params_for`.
+
+    Its outputs stand in the store under its id. A failure follows the edge for
+    the action `error`, if there is one, with `error` and `type` in the store;
+    else it is raised as a StepError (`docs/language.md` § 3).
+    """
+
+    node_id: ClassVar[str] = ""
+    node_type: ClassVar[type[BaseNode] | str] = ""
+
+    def params_for(self, scope: Scope) -> dict[str, Any]:
+        """Give the params of the node, their references resolved."""
+        return {}
+
+    def load(self) -> None:
+        """Look up the node type; raises UnknownNodeTypeError where there is none."""
+        node_class(self.node_type)
+
+    async def prep_async(self, shared: Any) -> Any:
+        """Hand the store to `exec_async`."""
+        return shared
+
+    async def exec_async(self, prep_res: Any) -> Ended:
+        """Run the node."""
+        try:
+            params = self.params_for(Scope(prep_res))
+            action, outputs = await self._run_node(params, prep_res)
+        except CancelledError as error:
+            if is_cancelled():
+                raise
+            return Ended("error", {}, error)
+        except (Exception, SystemExit) as error:
+            return Ended("error", {}, error)
+        failure = ErrorAction(outputs.get("error")) if action == "error" else None
+        return Ended(action, outputs, failure)
+
+    async def post_async(self, shared: Any, prep_res: Any, exec_res: Ended) -> str:
+        """Write the outputs, and say which edge to follow."""
+        failure = exec_res.failure
+        if failure is None:
+            shared[self.node_id] = exec_res.outputs
+        elif "error" in self.successors:
+            shared[self.node_id] = exec_res.outputs | failure_outputs(failure)
+        elif isinstance(failure, StepError) and failure.node_id == self.node_id:
+            raise failure  # of a batch that runs as this node: it names the item
+        else:
+            raise StepError(self.node_id, describe(failure)) from failure
+        return exec_res.action
+
+    async def _run_node(
+        self, params: dict[str, Any], shared: Any
+    ) -> tuple[str, dict[str, Any]]:
+        node_type = node_class(self.node_type)
+        if is_async(node_type):
+            return await run_async(node_type, params, shared)
+        ended: list[tuple[str, dict[str, Any]]] = []
+
+        def work() -> None:
+            ended.append(run_sync(node_type, params, shared))
+
+        await in_threads(1, work, lambda: None, self.node_id)
+        return ended[0]
+
+    def _run(self, shared: Any) -> Any:
+        """Run inside a synchronous Flow, on an event loop of its own."""
+        return run_blocking(self._run_async(shared))
+
+
+def failure_outputs(failure: BaseException) -> dict[str, Any]:
+    """Give what a failed node leaves in the store for its `error` edge."""
+    if isinstance(failure, StepError) and failure.output is not None:
+        return failure.output
+    return {"error": error_value(failure), "type": type(failure).__name__}

@@ -1,0 +1,23 @@
+"""The store as one node sees it."""
+
+from collections import ChainMap
+from collections.abc import MutableMapping
+from typing import Any
+
+
+class NodeStore(ChainMap[str, Any]):
+    """What a node reads is the whole store; what it writes are its own outputs.
+
+    So nodes may all write `shared["result"]`, and two items of a batch never see
+    each other's writes.
+    """
+
+    def __init__(self, shared: MutableMapping[str, Any]) -> None:
+        super().__init__({}, shared)
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """What the node has written."""
+        outputs = self.maps[0]
+        assert isinstance(outputs, dict)
+        return outputs

@@ -1,0 +1,115 @@
+"""What values are: their JSON names, their types and their text.
+
+A leaf that the transpiler, the runtime and the nodes share, so that what is
+checked before a run and what is done in it go by the same rules:
+`docs/language.md` §§ 1 and 2.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+
+INPUT_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "str": (str,),
+    "number": (int, float),
+    "float": (int, float),
+    "integer": (int,),
+    "int": (int,),
+    "boolean": (bool,),
+    "bool": (bool,),
+    "object": (Mapping,),
+    "dict": (Mapping,),
+    "array": (Sequence,),
+    "list": (Sequence,),
+}
+"""What an input may be declared as, and the Python types that are taken then."""
+
+
+def has_type(value: object, declared: str) -> bool:
+    """Tell whether a value is what an input of type `declared` takes.
+
+    An int is a number, a bool is not, and a text is no array.
+    """
+    types = INPUT_TYPES[declared]
+    if isinstance(value, bool):
+        return bool in types
+    if isinstance(value, str | bytes | bytearray):
+        return isinstance(value, str) and str in types
+    return isinstance(value, types)
+
+
+def type_name(value: object) -> str:
+    """Give the JSON name of a value's type, with its article."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a string"
+        case Mapping():
+            return "an object"
+        case Sequence() if is_array(value):
+            return "an array"
+    return f"a {type(value).__name__}"
+
+
+def is_array(value: object) -> bool:
+    """Tell whether a value counts as an array: a sequence, but no text or bytes."""
+    if isinstance(value, list | tuple):
+        return True
+    return isinstance(value, Sequence) and not isinstance(
+        value, str | bytes | bytearray | memoryview
+    )
+
+
+def as_text(value: object) -> str:
+    """Give the text that a value becomes inside other text.
+
+    None is empty, a zero "0", an object or an array JSON, all else its `str`.
+    """
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value)
+    if isinstance(value, int | float) and value == 0:
+        return "0"
+    if isinstance(value, Mapping) or is_array(value):
+        return as_json(value)
+    return str(value)
+
+
+def as_json(value: object) -> str:
+    """Write a value as JSON, what JSON has no form for as its `str`."""
+    try:
+        return json.dumps(value, ensure_ascii=False, default=_plain)
+    except (TypeError, ValueError, RecursionError):  # odd keys, or a cycle
+        return str(value)
+
+
+def json_container(text: str) -> dict[str, object] | list[object] | None:
+    """Read a text that holds a JSON object or array; None where it does not."""
+    if not text.lstrip(" \t\n\r").startswith(("{", "[")):
+        return None
+    try:
+        value = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict | list) else None
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if is_array(value):
+        assert isinstance(value, Sequence)
+        return list(value)
+    return str(value)
+
+
+def _refuse(constant: str) -> object:
+    raise ValueError(f"{constant} is no JSON")

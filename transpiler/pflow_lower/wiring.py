@@ -1,0 +1,144 @@
+"""Check the wiring of a workflow: ids, edges, and that every node can be reached.
+
+PocketFlow follows one edge per action, and skips what it does not reach without
+a word. So two edges for one action, a cycle, an edge to nowhere and a node that
+no edge leads to are all errors here: `docs/language.md` § 1.
+"""
+
+from collections.abc import Iterator
+
+from pflow_lower.diagnostics import Code, Diagnostic, did_you_mean, quote, report
+from pflow_lower.graph import Graph
+from pflow_lower.ir import Edge, Workflow
+from pflow_lower.source import Location
+
+
+def check_wiring(workflow: Workflow) -> tuple[Diagnostic, ...]:
+    """Report what is wrong with ids and edges.
+
+    What cannot be reached is only looked for where the rest is right, since it
+    would follow from nearly every other mistake.
+    """
+    graph = Graph.of(
+        (node.id for node in workflow.nodes),
+        ((edge.source, edge.target) for edge in workflow.edges),
+    )
+    found = [
+        *_check_ids(workflow),
+        *_check_start(workflow, graph),
+        *_check_edges(workflow, graph),
+        *_check_actions(workflow),
+        *_check_cycles(workflow),
+    ]
+    return tuple(found or _check_reachable(workflow, graph))
+
+
+def _check_ids(workflow: Workflow) -> Iterator[Diagnostic]:
+    first: dict[str, int] = {}
+    inputs = {each.name for each in workflow.inputs}
+    for index, node in enumerate(workflow.nodes):
+        place = node.location.at("id")
+        if node.id in first:
+            yield report(
+                Code.DUPLICATE_ID,
+                place,
+                f"the id {quote(node.id)} is taken: nodes[{first[node.id]}] has it",
+                "give each node an id of its own",
+            )
+        elif node.id in inputs:
+            yield report(
+                Code.ID_IS_INPUT,
+                place,
+                f"{quote(node.id)} is an input, too: the node would overwrite it",
+                "rename one of the two",
+            )
+        first.setdefault(node.id, index)
+
+
+def _check_start(workflow: Workflow, graph: Graph) -> Iterator[Diagnostic]:
+    if workflow.start not in graph.successors:
+        yield report(
+            Code.UNKNOWN_START_NODE,
+            Location(("start_node",)),
+            f"no node has the id {quote(workflow.start)}",
+            did_you_mean(workflow.start, graph.successors),
+        )
+
+
+def _check_edges(workflow: Workflow, graph: Graph) -> Iterator[Diagnostic]:
+    for edge in workflow.edges:
+        for key, node in (("from", edge.source), ("to", edge.target)):
+            if node not in graph.successors:
+                yield report(
+                    Code.UNKNOWN_EDGE_NODE,
+                    edge.location.at(key),
+                    f"no node has the id {quote(node)}",
+                    did_you_mean(node, graph.successors),
+                )
+
+
+def _check_actions(workflow: Workflow) -> Iterator[Diagnostic]:
+    first: dict[tuple[str, str], int] = {}
+    for index, edge in enumerate(workflow.edges):
+        there = first.setdefault((edge.source, edge.action), index)
+        if there != index:
+            yield report(
+                Code.DUPLICATE_EDGE,
+                edge.location,
+                f"a second edge leaves {quote(edge.source)} on the action "
+                f"{quote(edge.action)}; edges[{there}] is the first",
+                "one edge is followed per action: give this one another action, "
+                "or let the nodes follow each other",
+            )
+
+
+def _check_cycles(workflow: Workflow) -> Iterator[Diagnostic]:
+    """Report cycles that share no node, each at the edge that closes it."""
+    left = {node.id for node in workflow.nodes}
+    while True:
+        edges = [
+            edge
+            for edge in workflow.edges
+            if edge.source in left and edge.target in left
+        ]
+        nodes = [node.id for node in workflow.nodes if node.id in left]
+        pairs = ((edge.source, edge.target) for edge in edges)
+        cycle = Graph.of(nodes, pairs).cycle()
+        if cycle is None:
+            return
+        yield _cycle(cycle, edges)
+        left.difference_update(cycle)
+
+
+def _cycle(cycle: tuple[str, ...], edges: list[Edge]) -> Diagnostic:
+    inside = list(zip(cycle, (*cycle[1:], cycle[0]), strict=True))
+    # The edge that was written last is the one that somebody just added.
+    closing = [edge for edge in edges if (edge.source, edge.target) in inside][-1]
+    turn = cycle.index(closing.target)
+    around = [*cycle[turn:], *cycle[:turn], closing.target]
+    return report(
+        Code.CYCLE,
+        closing.location,
+        f"the edges go round in a circle: {' → '.join(map(quote, around))}",
+        "a workflow may not loop: use `batch` to run a node once per item",
+    )
+
+
+def _check_reachable(workflow: Workflow, graph: Graph) -> Iterator[Diagnostic]:
+    """Report the nodes that nothing leads to, not what follows them."""
+    reached = graph.reachable(workflow.start)
+    led_to = {
+        after
+        for node, afters in graph.successors.items()
+        if node not in reached
+        for after in afters
+    }
+    for node in workflow.nodes:
+        if node.id not in reached and node.id not in led_to:
+            yield report(
+                Code.UNREACHABLE_NODE,
+                node.location.at("id"),
+                f"no edges lead from {quote(workflow.start)}, the start, "
+                f"to {quote(node.id)}: it would never run",
+                'add an edge to it, or set "start_node"',
+            )
