@@ -36,6 +36,7 @@ async def in_threads(
                 logger.warning(
                     'stopping: waiting for what is in flight of node "%s"', name
                 )
+    crew.join()
     if cancelled is not None:
         raise cancelled
     if crew.raised:
@@ -90,6 +91,7 @@ class _Crew:
     ) -> None:
         self.raised: list[BaseException] = []
         self.done: asyncio.Future[None] = loop.create_future()
+        self._threads: list[Thread] = []
         self._left = count
         self._lock = Lock()
         self._work = work
@@ -97,9 +99,11 @@ class _Crew:
         self._loop = loop
 
     def start(self, name: str) -> None:
-        started = 0
+        count = self._left
+        if count == 0:
+            self.done.set_result(None)
         try:
-            for number in range(self._left):
+            for number in range(count):
                 context = contextvars.copy_context()
                 thread = Thread(
                     target=context.run,
@@ -108,11 +112,16 @@ class _Crew:
                     daemon=True,  # a second Ctrl-C must not wait for it
                 )
                 thread.start()
-                started += 1
+                self._threads.append(thread)
         except RuntimeError as error:  # the system has no more threads
             self.raised.append(error)
             self._stop()
-            self._leave(self._left - started)
+            self._leave(count - len(self._threads))
+
+    def join(self) -> None:
+        """Wait for the last steps of the threads, now that their work is done."""
+        for thread in self._threads:
+            thread.join()
 
     def _run(self) -> None:
         try:
