@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from batches import async_node_of, batch_of, either_node_of, node_of, run
 from pocketflow import AsyncParallelBatchNode, Flow, Node
 
+from batches import async_node_of, batch_of, either_node_of, node_of, run
 from pflow_lower.runtime import (
     BatchError,
     BatchStep,

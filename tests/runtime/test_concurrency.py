@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batches import async_node_of, batch_of, either_node_of, node_of, run
 
+from batches import async_node_of, batch_of, either_node_of, node_of, run
 from pflow_lower.nodes.shell import ShellNode
 from pflow_lower.runtime import BatchError, BatchStep, Scope, Step, StepError
 from pflow_lower.runtime.blocking import run_blocking

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from batches import batch_of, either_node_of, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from batches import batch_of, either_node_of, run
 from pflow_lower.runtime import BatchError
 
 
