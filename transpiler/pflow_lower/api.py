@@ -136,7 +136,9 @@ def lower_source(source: Source, options: Options) -> Lowered:
     return _lower(document, document or source, found, options)
 
 
-def make_options(name: str, results: str, nodes: Mapping[str, str]) -> Options:
+def make_options(
+    name: str, results: str, nodes: Mapping[str, str], strict: bool = False
+) -> Options:
     """Check the arguments of a lowering; raises ValueError."""
     if not name or name in (".", "..") or any(mark in name for mark in "/\\\0"):
         raise ValueError(f"{name!r} is no name that a file could have")
@@ -150,7 +152,8 @@ def make_options(name: str, results: str, nodes: Mapping[str, str]) -> Options:
                 f"nodes[{node_type!r}] must be package.module:Class, not {text!r}"
             )
         references[node_type] = reference
-    return Options(name=name, results=RESULT_FORMS[results], nodes=references)
+    form = RESULT_FORMS[results]
+    return Options(name=name, results=form, nodes=references, strict=strict)
 
 
 def output_paths(name: str, module_name: str, directory: Path) -> tuple[Path, Path]:

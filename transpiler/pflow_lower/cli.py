@@ -66,9 +66,16 @@ def command(
     to standard output.
     """
     settings = Settings(out_dir, results, strict, quiet)
-    jobs = list(_jobs(workflows, settings))
-    _refuse_shared_outputs(jobs)
-    return max((_run(job, settings) for job in jobs), default=OK)
+    try:
+        jobs = list(_jobs(workflows, settings))
+        _refuse_shared_outputs(jobs)
+        return max((_run(job, settings) for job in jobs), default=OK)
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read it has enough
+        _forget_stdout()
+        return WRONG_USAGE
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -81,17 +88,8 @@ def _status(arguments: Sequence[str] | None) -> int:
         status = command.main(
             args=arguments, prog_name="pflow-lower", standalone_mode=False
         )
-        sys.stdout.flush()
-        return int(status or OK)
     except click.ClickException as error:
         error.show()
-        return WRONG_USAGE
-    except (click.Abort, KeyboardInterrupt):
-        _say("interrupted")
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read it has enough; Python must not try again when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return WRONG_USAGE
     except Exception:
         import traceback
@@ -99,6 +97,7 @@ def _status(arguments: Sequence[str] | None) -> int:
         traceback.print_exc()
         _say("this is a bug in pflow-lower; please report it with the workflow")
         return BUG
+    return int(status or OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +145,7 @@ def _run(job: _Job, settings: Settings) -> int:
 
     try:
         raw = _read(job)
-        options = make_options(job.name, settings.results, {})
+        options = make_options(job.name, settings.results, {}, settings.strict)
         lowered = lower_bytes(job.shown, raw, options)
         return _finish(lowered, job, settings)
     except LoweringError as error:
@@ -162,19 +161,31 @@ def _run(job: _Job, settings: Settings) -> int:
 
 
 def _finish(lowered: "Lowered", job: _Job, settings: Settings) -> int:
-    """Show the warnings, and write what was lowered unless they count as errors."""
+    """Show the warnings, and write what was lowered."""
     if lowered.diagnostics:
         _say(lowered.rendered)
-        if settings.strict:
-            _say(f"{job.shown}: not lowered: warnings are errors with --strict")
-            return HAS_ERRORS
     if job.directory is None:
-        sys.stdout.buffer.write(lowered.ir_text.encode())
-        sys.stdout.buffer.flush()
+        _write_stdout(lowered.ir_text)
         return OK
     for path in lowered.write(job.directory):
         _note(f"wrote {path}", settings)
     return OK
+
+
+def _write_stdout(text: str) -> None:
+    try:
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _forget_stdout()
+        raise OSError(error.errno, error.strerror, "<stdout>") from error
+
+
+def _forget_stdout() -> None:
+    """Drop what could not be written: Python would try again when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _read(job: _Job) -> bytes:

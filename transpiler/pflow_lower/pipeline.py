@@ -1,11 +1,11 @@
 """The order of the passes: from a document to the two artefacts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pflow_lower.catalog import Catalog, ImportReference
 from pflow_lower.codec import decode, encode
-from pflow_lower.diagnostics import Diagnostic, has_errors
+from pflow_lower.diagnostics import Diagnostic, Severity, has_errors
 from pflow_lower.emit import emit
 from pflow_lower.ir import ResultForm
 from pflow_lower.lowering import lower, module_name
@@ -23,6 +23,8 @@ class Options:
     name: str = "workflow"
     results: ResultForm = "value"
     nodes: Mapping[str, ImportReference] = field(default_factory=dict)
+    strict: bool = False
+    """Whether warnings are errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,16 @@ def run_passes(
     diagnostic of the stages that were run: a stage that reports errors is the
     last one, since what comes after it relies on what it checks.
     """
+    artefacts, found = _run(value, options)
+    if options.strict and found:
+        found = tuple(replace(one, severity=Severity.ERROR) for one in found)
+        return None, found
+    return artefacts, found
+
+
+def _run(
+    value: JSON, options: Options
+) -> tuple[Artefacts | None, tuple[Diagnostic, ...]]:
     # The shape, first of all: nobody after it asks whether a key is there.
     found = check_schema(value)
     if has_errors(found):

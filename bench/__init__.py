@@ -1,0 +1,1 @@
+"""Measurements, and a demonstration; nothing here ships with the package."""
