@@ -1,0 +1,22 @@
+"""The node type `echo`: hands on what it is given."""
+
+from typing import ClassVar
+
+from pflow_lower.nodes.base import BuiltinNode, Outputs
+
+
+class EchoNode(BuiltinNode):
+    """Gives the param `value`, else the object of all params.
+
+    A `value` that is null counts as given (`docs/language.md` § 7).
+    """
+
+    result: ClassVar[str] = "value"
+
+    def read(self) -> object:
+        """Choose what to hand on."""
+        return self.params["value"] if "value" in self.params else dict(self.params)
+
+    def exec(self, prep_res: object) -> Outputs:
+        """Give the output `value`."""
+        return {"value": prep_res}

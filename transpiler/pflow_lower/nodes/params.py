@@ -1,0 +1,135 @@
+"""Reading params, and values as text: what the built-in nodes have in common.
+
+A param that a node cannot use raises TypeError or ValueError whose message
+names the param, what was expected and what was found. A param that is null
+counts as not given, except where null is a value like any other.
+"""
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from threading import TIMEOUT_MAX
+
+from pflow_lower.values import as_text, type_name
+
+Params = Mapping[str, object]
+
+_SHOWN = 40
+
+
+def string(params: Params, name: str, default: str | None = None) -> str:
+    """Give the string that param `name` is; without a default it is required."""
+    value = params.get(name)
+    if value is None and default is not None:
+        return default
+    if not isinstance(value, str):
+        raise _wrong(name, "a string", value)
+    return value
+
+
+def path(params: Params, name: str) -> str:
+    """Give the path that param `name` is, with a leading `~/` spelled out.
+
+    Only that: a file may well be called `~backup`.
+    """
+    value = params.get(name)
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if not isinstance(value, str):
+        raise _wrong(name, "a path", value)
+    if not value:
+        raise ValueError(f'param "{name}": expected a path, found an empty string')
+    if value == "~" or value.startswith("~/"):
+        value = os.path.expanduser(value)
+    return passable(value, name)
+
+
+def flag(params: Params, name: str, *, default: bool) -> bool:
+    """Give the boolean that param `name` is."""
+    value = params.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, bool):
+        raise _wrong(name, "true or false", value)
+    return value
+
+
+def seconds(params: Params, name: str = "timeout") -> float | None:
+    """Give the time limit that param `name` is, or None where there is none."""
+    value = params.get(name)
+    if value is None:
+        return None
+    expected = "a number of seconds above 0"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _wrong(name, expected, value)
+    if not 0 < value < math.inf:
+        raise ValueError(f'param "{name}": expected {expected}, found {value}')
+    return min(value, TIMEOUT_MAX)  # past that, clocks overflow
+
+
+def encoding(params: Params) -> str:
+    """Give the name of the text encoding that param `encoding` is, by default UTF-8."""
+    name = string(params, "encoding", "utf-8")
+    try:
+        "".encode(name)
+    except (LookupError, ValueError):
+        raise ValueError(
+            f'param "encoding": no text encoding is called {name!r}'
+        ) from None
+    return name
+
+
+def fields(params: Params, name: str) -> dict[str, object]:
+    """Give the object that param `name` is, by default an empty one."""
+    value = params.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise _wrong(name, "an object", value)
+    for key in value:
+        if not isinstance(key, str):
+            raise _wrong(name, "an object whose keys are strings", value)
+    return dict(value)
+
+
+def octets(value: object, name: str, encoding: str = "utf-8") -> bytes:
+    """Give the bytes of the text that `value` becomes inside other text.
+
+    Bytes are given as they are, and those that the `shell` node could not read
+    as UTF-8 become again what they were.
+    """
+    if isinstance(value, bytes | bytearray):
+        return bytes(value)
+    try:
+        return as_text(value).encode(encoding, "surrogateescape")
+    except UnicodeError as exc:
+        raise ValueError(f'param "{name}": {exc}') from exc
+
+
+def passable(value: str, name: str) -> str:
+    """Give `value` back if it can be handed to the operating system."""
+    if "\0" in value:
+        raise ValueError(f'param "{name}": a NUL character cannot stand in it')
+    try:
+        os.fsencode(value)
+    except UnicodeError as exc:
+        raise ValueError(f'param "{name}": {exc}') from exc
+    return value
+
+
+def _wrong(name: str, expected: str, found: object) -> Exception:
+    if found is None:
+        return ValueError(f'param "{name}": expected {expected}, found nothing')
+    return TypeError(f'param "{name}": expected {expected}, found {_described(found)}')
+
+
+def _described(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return f"the number {value}"
+    if isinstance(value, str):
+        shown = value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
+        return f"the string {json.dumps(shown, ensure_ascii=False)}"
+    return type_name(value)

@@ -1,0 +1,127 @@
+"""The node type `shell`: runs a command and gives what it printed."""
+
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pflow_lower.nodes import params, process
+from pflow_lower.nodes.base import AsyncBuiltinNode, Outputs
+from pflow_lower.values import as_text
+
+_QUOTED_LINES = 5
+_QUOTED_CHARACTERS = 500
+
+
+class CommandError(RuntimeError):
+    """A command that failed; the message quotes the end of what it printed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    command: process.Command
+    timeout: float | None
+    ignore_errors: bool
+    strip_newline: bool
+
+
+class ShellNode(AsyncBuiltinNode):
+    """Runs a command; cancelled or timed out, it kills all that the command started.
+
+    What the command prints is read as UTF-8. Bytes that are none come as lone
+    surrogates, and become the same bytes again in a param of this node or of a
+    file node. `lines` and `files` are the lines that are not empty, without
+    their line breaks (`docs/language.md` § 7).
+    """
+
+    result: ClassVar[str] = "stdout"
+
+    def read(self) -> _Job:
+        """Read `command` and all that goes with it."""
+        given = self.params
+        stdin, cwd = given.get("stdin"), given.get("cwd")
+        return _Job(
+            command=process.Command(
+                words=_words(given),
+                stdin=b"" if stdin is None else params.octets(stdin, "stdin"),
+                cwd=None if cwd is None else params.path(given, "cwd"),
+                environment=_environment(params.fields(given, "env")),
+            ),
+            timeout=params.seconds(given),
+            ignore_errors=params.flag(given, "ignore_errors", default=False),
+            strip_newline=params.flag(given, "strip_newline", default=True),
+        )
+
+    async def exec_async(self, prep_res: _Job) -> Outputs:
+        """Run the command.
+
+        Raises CommandError if it fails and errors are not ignored, TimeoutError
+        past `timeout`, and OSError if it cannot be started at all.
+        """
+        ending = await process.run(prep_res.command, prep_res.timeout)
+        if ending.status != 0 and not prep_res.ignore_errors:
+            raise CommandError(_failure(ending))
+        stdout = ending.stdout.decode("utf-8", "surrogateescape")
+        # splitlines() would break lines at U+2028 and a dozen others, too.
+        lines = [line.removesuffix("\r") for line in stdout.split("\n")]
+        lines = [line for line in lines if line]
+        return {
+            "stdout": stdout.rstrip("\n") if prep_res.strip_newline else stdout,
+            "stderr": ending.stderr.decode("utf-8", "surrogateescape"),
+            "exit_code": ending.status,
+            "lines": lines,
+            "files": lines.copy(),
+        }
+
+
+def _words(given: params.Params) -> str | list[str]:
+    command = given.get("command")
+    if isinstance(command, list | tuple):
+        if not command:
+            raise ValueError(
+                'param "command": expected a command, found an empty array'
+            )
+        return [params.passable(as_text(word), "command") for word in command]
+    line = params.string(given, "command")
+    if not line.strip():
+        raise ValueError('param "command": expected a command, found only white space')
+    return params.passable(line, "command")
+
+
+def _environment(added: Mapping[str, object]) -> dict[str, str]:
+    environment = dict(os.environ)
+    for name, value in added.items():
+        if not name or "=" in name:
+            raise ValueError(f'param "env": no variable can be called {name!r}')
+        params.passable(name, "env")
+        environment[name] = params.passable(as_text(value), f"env.{name}")
+    return environment
+
+
+def _failure(ending: process.Ending) -> str:
+    if ending.status > 0:
+        how = f"the command failed with exit status {ending.status}"
+    else:
+        how = f"the command was killed by {_signal_name(-ending.status)}"
+    quoted = _last_words(ending.stderr) or _last_words(ending.stdout)
+    return f"{how}: {quoted or '(no output)'}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _last_words(output: bytes) -> str:
+    """Give the end of `output` as one line that is safe to print."""
+    lines = output[-8 * _QUOTED_CHARACTERS :].decode("utf-8", "replace").splitlines()
+    words = [line.strip() for line in lines if line.strip()][-_QUOTED_LINES:]
+    quoted = " | ".join(words)
+    if len(quoted) > _QUOTED_CHARACTERS:
+        quoted = "…" + quoted[-_QUOTED_CHARACTERS:]
+    return "".join(
+        char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in quoted
+    )
