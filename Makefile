@@ -28,4 +28,4 @@ lint: $(READY) ## ruff, mypy --strict, import-linter
 	$(BIN)/lint-imports
 
 bench: $(READY) ## timings, as ratios measured side by side in one run
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench $(ARGS)

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from pflow_lower.json_scan import MAX_DEPTH, Entry, Fault, Kind, scan
-from pflow_lower.source import Location, Source, Span
+from pflow_lower.json_scan import Entry, Fault, Kind, scan
+from pflow_lower.source import MAX_DEPTH, Location, Source, Span
 
 COMMENT = "JSON has no comments; a key that begins with '_' can hold the text"
 ROOT = Location()

@@ -115,6 +115,30 @@ def test_wrong_usage_is_2_and_says_why(
     assert ended.stderr == f"error: {message}\n"
 
 
+def test_what_nodes_print_goes_to_standard_error(tmp_path: Path) -> None:
+    (tmp_path / "loud.py").write_text(
+        "from pocketflow import Node\n"
+        "class Loud(Node):\n"
+        "    def post(self, shared, prep_res, exec_res):\n"
+        "        print('noise')\n"
+        "        shared['out'] = 1\n"
+    )
+    ended = run(write(tmp_path, {"nodes": [{"id": "a", "type": "loud:Loud"}]}))
+    assert (ended.returncode, ended.stderr) == (0, "noise\n")
+    assert json.loads(ended.stdout) == {"a": {"out": 1}}
+
+
+def test_help_lists_the_inputs(tmp_path: Path) -> None:
+    shown = run(write(tmp_path, workflow("result = 1")), "--help").stdout
+    assert shown.endswith(
+        "inputs:\n"
+        "  topic: string, required\n"
+        "  count: number, by default 2\n"
+        "  flags: array, optional\n"
+        "  any: any, by default null\n"
+    )
+
+
 def test_an_unknown_option_is_2(tmp_path: Path) -> None:
     ended = run(write(tmp_path, workflow("result = 1")), "--inputs", "topic=a")
     assert ended.returncode == 2

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -12,17 +12,13 @@ from pflow_lower.atomic import replace_files
 from pflow_lower.catalog import ImportReference
 from pflow_lower.diagnostics import Diagnostic
 from pflow_lower.document import Document, place
-from pflow_lower.ir import ResultForm
-from pflow_lower.pipeline import Options, run_passes
+from pflow_lower.ir import RESULT_FORMS, ResultForm
+from pflow_lower.pipeline import Artefacts, Options, run_passes
 from pflow_lower.reader import read_bytes, read_object, read_text
-from pflow_lower.render import render
 from pflow_lower.source import Source
 
 if TYPE_CHECKING:
     from pocketflow import AsyncFlow
-
-RESULT_FORMS: Mapping[str, ResultForm] = {"value": "value", "record": "record"}
-"""What one result of a batch may be, by the name of the option."""
 
 _NO_NODES: Mapping[str, str] = MappingProxyType({})
 
@@ -48,8 +44,6 @@ class Lowered:
     module: str = field(repr=False)
     module_name: str
     diagnostics: tuple[Diagnostic, ...] = ()
-    rendered: str = field(default="", repr=False)
-    """The warnings as text, as the command line shows them."""
 
     def write(self, directory: str | PathLike[str]) -> tuple[Path, Path]:
         """Write NAME.lowered.json and the module into a folder; give their paths.
@@ -104,9 +98,11 @@ def lower(
     """
     options = make_options(name, results, nodes)
     if isinstance(ir, str):
-        return lower_source(Source(name, ir.removeprefix("\ufeff")), options)
+        source = Source(name, ir.removeprefix("\ufeff"))
+        document, found = read_text(source)
+        return _lowered(_outcome(document, document or source, found, options))
     document, found = read_object(ir)
-    return _lower(document, document, found, options)
+    return _lowered(_outcome(document, document, found, options))
 
 
 def lower_file(
@@ -121,24 +117,32 @@ def lower_file(
     Raises OSError where the file cannot be read.
     """
     options = make_options(name or Path(path).stem, results, nodes)
-    return lower_bytes(str(path), Path(path).read_bytes(), options)
+    return _lowered(lower_bytes(str(path), Path(path).read_bytes(), options))
 
 
-def lower_bytes(shown: str, raw: bytes, options: Options) -> Lowered:
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of lowering a workflow; `lowered` is None where it has errors.
+
+    The diagnostics are about `origin`, the document, or the text that is none;
+    `name` is what they call it.
+    """
+
+    name: str
+    origin: Document | Source | None
+    diagnostics: tuple[Diagnostic, ...]
+    artefacts: Artefacts | None
+    lowered: Lowered | None
+
+
+def lower_bytes(shown: str, raw: bytes, options: Options) -> Outcome:
     """Lower the contents of a file, which diagnostics call `shown`."""
     source, document, found = read_bytes(shown, raw)
-    return _lower(document, document or source, found, options)
+    outcome = _outcome(document, document or source, found, options)
+    return replace(outcome, name=shown)
 
 
-def lower_source(source: Source, options: Options) -> Lowered:
-    """Lower JSON text, which diagnostics call by the name of the source."""
-    document, found = read_text(source)
-    return _lower(document, document or source, found, options)
-
-
-def make_options(
-    name: str, results: str, nodes: Mapping[str, str], strict: bool = False
-) -> Options:
+def make_options(name: str, results: str, nodes: Mapping[str, str]) -> Options:
     """Check the arguments of a lowering; raises ValueError."""
     if not name or name in (".", "..") or any(mark in name for mark in "/\\\0"):
         raise ValueError(f"{name!r} is no name that a file could have")
@@ -152,8 +156,7 @@ def make_options(
                 f"nodes[{node_type!r}] must be package.module:Class, not {text!r}"
             )
         references[node_type] = reference
-    form = RESULT_FORMS[results]
-    return Options(name=name, results=form, nodes=references, strict=strict)
+    return Options(name=name, results=RESULT_FORMS[results], nodes=references)
 
 
 def output_paths(name: str, module_name: str, directory: Path) -> tuple[Path, Path]:
@@ -161,27 +164,34 @@ def output_paths(name: str, module_name: str, directory: Path) -> tuple[Path, Pa
     return directory / f"{name}.lowered.json", directory / f"{module_name}.py"
 
 
-def _lower(
+def _outcome(
     document: Document | None,
     origin: Document | Source | None,
     found: tuple[Diagnostic, ...],
     options: Options,
-) -> Lowered:
+) -> Outcome:
     """Run the passes on what was read, and put what they give into its final form."""
-    artefacts = None
+    artefacts = lowered = None
     if document is not None:
         artefacts, reported = run_passes(document.value, options)
         found += reported
     placed = place(found, origin)
-    rendered = render(placed, origin, options.name)
-    if artefacts is None:
-        raise LoweringError(placed, rendered)
-    return Lowered(
-        name=options.name,
-        ir=artefacts.ir,
-        ir_text=json.dumps(artefacts.ir, ensure_ascii=False, indent=2) + "\n",
-        module=artefacts.module,
-        module_name=artefacts.module_name,
-        diagnostics=placed,
-        rendered=rendered,
-    )
+    if artefacts is not None:
+        lowered = Lowered(
+            name=options.name,
+            ir=artefacts.ir,
+            ir_text=json.dumps(artefacts.ir, ensure_ascii=False, indent=2) + "\n",
+            module=artefacts.module,
+            module_name=artefacts.module_name,
+            diagnostics=placed,
+        )
+    return Outcome(options.name, origin, placed, artefacts, lowered)
+
+
+def _lowered(outcome: Outcome) -> Lowered:
+    if outcome.lowered is None:
+        from pflow_lower.render import render  # late: most workflows are right
+
+        text = render(outcome.diagnostics, outcome.origin, outcome.name)
+        raise LoweringError(outcome.diagnostics, text)
+    return outcome.lowered

@@ -16,7 +16,7 @@ Kind: TypeAlias = Literal["string", "number", "boolean", "object", "array", "any
 
 _REFERENCE = re.compile(
     r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*"
-    r":[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*"
+    r":[A-Za-z_][A-Za-z0-9_]*(\.(?!__)[A-Za-z_][A-Za-z0-9_]*)*"
 )
 
 BATCH_OUTPUTS: Mapping[str, Kind] = MappingProxyType(
@@ -46,7 +46,8 @@ class ImportReference:
         """Read an import reference; None where the text is none.
 
         Only ASCII identifiers that are no keywords are taken: the text ends up
-        in the generated module as code.
+        in the generated module as code, inside a class, where Python would read
+        `Outer.__Inner` as another name.
         """
         if not _REFERENCE.fullmatch(text) or any(
             map(iskeyword, re.split("[.:]", text))

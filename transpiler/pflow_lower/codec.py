@@ -198,10 +198,10 @@ class _Decoder:
                 report(
                     Code.MALFORMED_TEMPLATE if malformed else Code.NEARLY_A_TEMPLATE,
                     location.slice(problem.start, problem.stop),
-                    problem.message,
+                    problem.message if malformed else f"plain text: {problem.message}",
                     "write $${ where you mean the two characters ${"
                     if malformed
-                    else "as it stands this is plain text",
+                    else "write ${...} if a reference is meant",
                 )
             )
         return TemplateValue(template, location)

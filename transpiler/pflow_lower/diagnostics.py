@@ -4,15 +4,25 @@ A code is stable for good: people put it into their configuration. Families:
 0xx JSON, 1xx schema, 2xx graph, 3xx templates, 4xx batch, 5xx warnings.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from heapq import nsmallest
 from json import dumps
 
 from pflow_lower.source import Location, Path
 
 MAX_QUOTED = 60
 """How many characters of a text of the user's a message shows."""
+
+MAX_LISTED = 10
+"""How many names a hint lists."""
+
+MAX_COMPARED = 100
+"""How many names a hint is chosen from; comparing is slow, and errors may be many."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Severity(StrEnum):
@@ -74,11 +84,32 @@ class Code(StrEnum):
     MAYBE_NOT_GIVEN = "PFL505"
     OUTPUT_WITHOUT_SOURCE = "PFL506"
     NEARLY_A_TEMPLATE = "PFL507"
+    MAYBE_NULL = "PFL508"
+    ITEM_IN_COMMAND = "PFL509"
+    MAYBE_NOT_RUN = "PFL510"
 
     @property
     def severity(self) -> Severity:
         """The severity that the code has unless the pass says otherwise."""
         return Severity.WARNING if self.startswith("PFL5") else Severity.ERROR
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """A second place that helps to see a mistake, and what is there.
+
+    Its `line`, `column` and `path` are as those of a diagnostic.
+    """
+
+    location: Location = field(repr=False)
+    message: str
+    line: int | None = None
+    column: int | None = None
+
+    @property
+    def path(self) -> Path:
+        """The keys and indexes that lead to the place."""
+        return self.location.path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +127,7 @@ class Diagnostic:
     location: Location = field(default=Location(), repr=False)
     line: int | None = None
     column: int | None = None
+    related: tuple[Related, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -109,6 +141,7 @@ def report(
     message: str,
     hint: str = "",
     severity: Severity | None = None,
+    related: tuple[Related, ...] = (),
 ) -> Diagnostic:
     """Make the diagnostic that a pass reports; its line and column come later."""
     return Diagnostic(
@@ -117,6 +150,7 @@ def report(
         message=message,
         hint=hint,
         location=location,
+        related=related,
     )
 
 
@@ -130,8 +164,29 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Give a hint that names the word of `known` nearest to `word`, or ''."""
     from difflib import get_close_matches  # late: only a hint needs it
 
-    near = get_close_matches(word, list(known), n=1)
-    return f"did you mean {quote(near[0])}?" if near else ""
+    if len(word) > MAX_QUOTED:
+        return ""
+    # Upper and lower case are taken for the same: "ID" is near to "id".
+    folded: dict[str, str] = {}
+    for each in known:
+        if len(each) <= MAX_QUOTED:
+            folded.setdefault(each.casefold(), each)
+    word = word.casefold()
+    alike = nsmallest(
+        MAX_COMPARED, folded, lambda each: (each != word, abs(len(each) - len(word)))
+    )
+    near = get_close_matches(word, alike, n=1)
+    return f"did you mean {quote(folded[near[0]])}?" if near else ""
+
+
+def suggest(word: str, known: Iterable[str], otherwise: str) -> str:
+    """Give a hint that names the nearest of `known` or, if none is near, them all."""
+    known = list(known)
+    if not known:
+        return ""
+    names = [each if _PLAIN.fullmatch(each) else quote(each) for each in known]
+    names[MAX_LISTED:] = ["…"] if len(names) > MAX_LISTED else []
+    return did_you_mean(word, known) or f"{otherwise} {', '.join(names)}"
 
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:

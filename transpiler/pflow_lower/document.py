@@ -10,11 +10,16 @@ after them, turns their locations into lines and columns.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
 
-from pflow_lower.diagnostics import Diagnostic
-from pflow_lower.json_scan import Entry, scan
-from pflow_lower.json_token import Offsets, string_offsets
+from pflow_lower.diagnostics import Diagnostic, Related
 from pflow_lower.source import JSON, Location, Path, Source, Span
+
+if TYPE_CHECKING:
+    from pflow_lower.json_scan import Entry
+    from pflow_lower.json_token import Offsets
+
+_Place = TypeVar("_Place", Diagnostic, Related)
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class Document:
         if self.source.text[token.start] != '"':
             return token
         if token.start not in self._offsets:
+            from pflow_lower.json_token import string_offsets
+
             offsets = string_offsets(self.source.text, token.start, token.stop)
             self._offsets[token.start] = offsets
         raw_offset = self._offsets[token.start].raw_offset
@@ -53,12 +60,14 @@ class Document:
         return entry.key if location.part == "key" and entry.key else entry.value
 
     @cached_property
-    def _root(self) -> Entry | None:
+    def _root(self) -> "Entry | None":
         """What stands where: made for the first diagnostic, and never without one."""
+        from pflow_lower.json_scan import scan  # late: most have no diagnostic
+
         return scan(self.source).root if self.source else None
 
     @cached_property
-    def _offsets(self) -> dict[int, Offsets]:
+    def _offsets(self) -> "dict[int, Offsets]":
         """The strings that were asked about, by where they begin."""
         return {}
 
@@ -66,7 +75,7 @@ class Document:
 def place(
     diagnostics: Iterable[Diagnostic], origin: Document | Source | None
 ) -> tuple[Diagnostic, ...]:
-    """Give diagnostics their line and column, sort them, and drop exact doubles.
+    """Give diagnostics their lines and columns, sort them, and drop exact doubles.
 
     One that has its line already keeps it. Without a text they come in the order
     in which the document holds what they are about.
@@ -77,12 +86,21 @@ def place(
             order = {path: rank for rank, path in enumerate(_paths(origin.value))}
             diagnostics.sort(key=lambda one: _rank(one.location, order))
         else:
-            diagnostics = [_placed(one, origin, origin.source) for one in diagnostics]
+            source = origin.source
+            diagnostics = [_with_related(one, origin, source) for one in diagnostics]
     diagnostics.sort(key=lambda one: (one.line or 0, one.column or 0))
     return tuple(dict.fromkeys(diagnostics))
 
 
-def _placed(one: Diagnostic, document: Document, source: Source) -> Diagnostic:
+def _with_related(one: Diagnostic, document: Document, source: Source) -> Diagnostic:
+    one = _placed(one, document, source)
+    if not one.related:
+        return one
+    related = tuple(_placed(each, document, source) for each in one.related)
+    return replace(one, related=related)
+
+
+def _placed(one: _Place, document: Document, source: Source) -> _Place:
     span = document.span(one.location) if one.line is None else None
     if span is None:
         return one

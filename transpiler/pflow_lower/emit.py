@@ -122,7 +122,11 @@ class _Emitter:
             head = reference.name.partition(".")[0]
             clause = head if head == name else f"{head} as {name}"
             modules.setdefault(reference.module, set()).add(clause)
-        return [_import(module, modules[module]) for module in sorted(modules)]
+        return [
+            line
+            for module in sorted(modules, key=str.lower)
+            for line in _imports(module, modules[module])
+        ]
 
     def classes(self) -> Iterator[str]:
         for node in self.workflow.nodes:
@@ -185,7 +189,9 @@ class _Emitter:
         yield f'{INDENT}error_handling = "{batch.error_handling}"'
         if batch.max_retries > 1:
             yield f"{INDENT}max_attempts = {batch.max_retries}"
-            yield statement("retry_wait = ", literal(batch.retry_wait), INDENT)
+            if batch.retry_wait:
+                wait = literal(batch.retry_wait)
+                yield statement("retry_wait = ", wait, INDENT)
         if self.results == "record":
             yield f'{INDENT}results = "record"'
 
@@ -257,10 +263,20 @@ def _edge(edge: Edge, variables: dict[str, str]) -> str:
     return statement("", call(f"{source}.next", Atom(target), action), INDENT)
 
 
-def _import(module: str, names: Iterable[str]) -> str:
-    ordered = sorted(names)
-    line = f"from {module} import {', '.join(ordered)}"
-    if len(line) <= WIDTH:
-        return line
-    elements = tuple(Element(Atom(name)) for name in ordered)
-    return statement(f"from {module} import ", Bracketed("(", elements, ")"), "")
+def _imports(module: str, names: Iterable[str]) -> Iterator[str]:
+    """Write the import of some names; one with an `as` is a statement of its own."""
+    ordered = sorted(names, key=_import_order)
+    prefix = f"from {module} import "
+    if plain := [name for name in ordered if " as " not in name]:
+        flat = prefix + ", ".join(plain)
+        elements = tuple(Element(Atom(name)) for name in plain)
+        broken = statement(prefix, Bracketed("(", elements, ")"), "")
+        yield flat if len(flat) <= WIDTH else broken
+    yield from (prefix + name for name in ordered if name not in plain)
+
+
+def _import_order(name: str) -> tuple[int, str, str]:
+    """Order names as isort does: constants, classes, all else."""
+    name = name.partition(" ")[0]
+    kind = 1 if name[0].isupper() else 2
+    return 0 if name.isupper() and len(name) > 1 else kind, name.lower(), name

@@ -9,8 +9,9 @@ written in (`keys`), so that encoding gives it back; where it stands
 (`location`) does not count when two of them are compared.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from pflow_lower.source import Location
@@ -67,6 +68,11 @@ ErrorHandling: TypeAlias = Literal["fail_fast", "continue"]
 Resolution: TypeAlias = Literal["strict", "permissive"]
 ResultForm: TypeAlias = Literal["value", "record"]
 """What one result of a batch is: the primary output, or all outputs and the item."""
+
+RESULT_FORMS: Mapping[str, ResultForm] = MappingProxyType(
+    {"value": "value", "record": "record"}
+)
+"""The forms of a result, by the name of the option."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

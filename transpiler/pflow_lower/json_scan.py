@@ -26,10 +26,7 @@ from pflow_lower.json_token import (
     word_advice,
     word_end,
 )
-from pflow_lower.source import Location, Source, Span
-
-MAX_DEPTH = 100
-"""The levels of arrays and objects that a workflow may have."""
+from pflow_lower.source import MAX_DEPTH, Location, Source, Span
 
 _BLANKS = " \t\n\r"
 _BLANK = re.compile(f"[{_BLANKS}]*")
@@ -52,7 +49,7 @@ class Fault:
     """A mistake at `offset` of the text.
 
     `subject` is what it is about: a key, a number, an escape. For INVALID_JSON it
-    is the whole message.
+    is the whole message. `first` is where a key that is given twice stands first.
     """
 
     kind: Kind
@@ -60,6 +57,7 @@ class Fault:
     location: Location
     subject: str = ""
     hint: str = ""
+    first: int | None = None
 
 
 class Entry(NamedTuple):
@@ -217,8 +215,8 @@ class _Scanner:
         frame.step = name = str(json.loads(self.text[start : self.at]))
         twin = frame.children.get(name)
         if twin and twin.key:
-            hint = f"the first is in {self._where(twin.key.start)}"
-            self._fault(Kind.DUPLICATE_KEY, start, self._location("key"), name, hint)
+            at, first = self._location("key"), twin.key.start
+            self.faults.append(Fault(Kind.DUPLICATE_KEY, start, at, name, first=first))
         self._check_surrogates(start, "key")
 
     def _check_surrogates(self, start: int, part: Literal["value", "key"]) -> None:
@@ -266,7 +264,5 @@ class _Scanner:
         path = tuple(frame.step for frame in self.stack)
         return Location(path, part, characters)
 
-    def _fault(
-        self, kind: Kind, offset: int, at: Location, subject: str = "", hint: str = ""
-    ) -> None:
-        self.faults.append(Fault(kind, offset, at, subject, hint))
+    def _fault(self, kind: Kind, offset: int, at: Location, subject: str = "") -> None:
+        self.faults.append(Fault(kind, offset, at, subject))

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from math import isinf
 from typing import NamedTuple
 
-MAX_DIGITS = 4300
-"""What `int` reads by default: beyond it `json.loads` fails, and not as it should."""
+from pflow_lower.source import MAX_DIGITS
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _NUMBER_LIKE = re.compile(r"[-+]?\.?[0-9][-+.\w]*")

@@ -7,10 +7,13 @@ the way of Python's names and ours.
 
 import re
 from dataclasses import dataclass, field
-from keyword import iskeyword, issoftkeyword
+from keyword import iskeyword
 
 MAX_NAME = 32
 """How many characters of an id make it into a name of the generated module."""
+
+SOFT_KEYWORDS = frozenset({"case", "match", "type"})
+"""Those of every Python: `keyword` knows "type" since 3.12, and bytes must agree."""
 
 RUNTIME_NAMES = (
     "BatchStep",
@@ -28,7 +31,7 @@ RUNTIME_NAMES = (
 RESERVED_NAMES = frozenset(
     {
         *RUNTIME_NAMES,
-        *("INPUTS", "build_flow", "flow", "outputs_for", "run"),
+        *("build_flow", "outputs_for", "run"),
         *("bool", "dict", "float", "int", "list", "object", "str"),
     }
 )
@@ -40,14 +43,19 @@ class Names:
     """Gives out the names of one scope of a generated module, each once."""
 
     taken: set[str] = field(default_factory=lambda: set(RESERVED_NAMES))
+    numbers: dict[str, int] = field(default_factory=dict)
 
     def take(self, wanted: str) -> str:
         """Give `wanted`, with a number behind it if it is taken or reserved."""
-        name = f"{wanted}_" if iskeyword(wanted) or issoftkeyword(wanted) else wanted
-        number = 2
+        if wanted.startswith("__"):  # Python mangles such names inside classes
+            wanted = f"_{wanted.lstrip('_')}"
+        is_keyword = iskeyword(wanted) or wanted in SOFT_KEYWORDS
+        name = f"{wanted}_" if is_keyword else wanted
+        number = self.numbers.get(wanted, 2)
         while name in self.taken:
             name = f"{wanted}{'_' if wanted.islower() else ''}{number}"
             number += 1
+        self.numbers[wanted] = number
         self.taken.add(name)
         return name
 

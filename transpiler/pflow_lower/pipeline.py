@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 
 from pflow_lower.catalog import Catalog, ImportReference
 from pflow_lower.codec import decode, encode
-from pflow_lower.diagnostics import Diagnostic, Severity, has_errors
+from pflow_lower.diagnostics import Code, Diagnostic, Severity, has_errors
 from pflow_lower.emit import emit
-from pflow_lower.ir import ResultForm
+from pflow_lower.hazards import check_hazards
+from pflow_lower.ir import LoweredWorkflow, ResultForm, Workflow
 from pflow_lower.lowering import lower, module_name
 from pflow_lower.references import check_references
 from pflow_lower.schema import check_schema
@@ -25,12 +26,16 @@ class Options:
     nodes: Mapping[str, ImportReference] = field(default_factory=dict)
     strict: bool = False
     """Whether warnings are errors."""
+    ignore: frozenset[Code] = frozenset()
+    """The warnings that are not to be reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Artefacts:
-    """What a workflow was lowered to."""
+    """What a workflow was lowered to: as IR, as a document and as a module."""
 
+    before: Workflow
+    after: LoweredWorkflow
     ir: dict[str, JSON]
     module: str
     module_name: str
@@ -46,6 +51,7 @@ def run_passes(
     last one, since what comes after it relies on what it checks.
     """
     artefacts, found = _run(value, options)
+    found = tuple(one for one in found if one.code not in options.ignore)
     if options.strict and found:
         found = tuple(replace(one, severity=Severity.ERROR) for one in found)
         return None, found
@@ -74,8 +80,12 @@ def _run(
     if has_errors(found):
         return None, found
 
+    # It can be lowered. What may go wrong in a run is looked for last: it takes a
+    # graph that is right and names that are bound.
+    found += check_hazards(workflow, catalog)
+
     # From here on nothing can go wrong.
     module = module_name(options.name)
     lowered = lower(workflow, module)
     text = emit(lowered, catalog, options.results, encode(workflow))
-    return Artefacts(encode(lowered), text, module), found
+    return Artefacts(workflow, lowered, encode(lowered), text, module), found

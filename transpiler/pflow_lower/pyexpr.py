@@ -2,11 +2,12 @@
 
 Text only ever enters as an ASCII literal, so no id and no text of a workflow can
 be anything but a value in the generated module. What does not fit on a line
-stands one element a line, with a last comma, which formatters leave alone.
+stands one element a line, with a last comma, which formatters leave alone; a text
+stands as its author's lines, or as words on as many lines as it takes.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -16,13 +17,27 @@ WIDTH = 88
 INDENT = "    "
 
 _ESCAPE = re.compile(r"\\.")
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_WORD = re.compile(r"[^ ]* +|[^ ]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """Code that is never broken: a literal or a name."""
+    """Code that is never broken: a number or a name."""
 
     code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text, which stands on several lines if it has to."""
+
+    text: str
+
+    @property
+    def code(self) -> str:
+        """The text as one literal."""
+        return string(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +57,14 @@ class Element:
     prefix: str = ""
 
 
-Expression: TypeAlias = Atom | Bracketed
+Expression: TypeAlias = Atom | Text | Bracketed
 
 
-def literal(value: Scalar) -> Atom:
-    """Write a scalar; text as an ASCII literal."""
-    return Atom(string(value) if isinstance(value, str) else repr(value))
+def literal(value: Scalar) -> Atom | Text:
+    """Write a scalar; text as an ASCII literal, exponents without a plus."""
+    if isinstance(value, str):
+        return Text(value)
+    return Atom(repr(value).replace("e+", "e"))
 
 
 def string(text: str) -> str:
@@ -92,33 +109,49 @@ def statement(prefix: str, value: Expression, indent: str) -> str:
     flat = f"{indent}{prefix}{_flat(value)}"
     if len(flat) <= WIDTH:
         return flat
-    if isinstance(value, Bracketed):
-        return f"{indent}{prefix}{_broken(value, indent)}"
-    alone = f"{indent}{INDENT}{value.code}"
-    if prefix.endswith("= ") and len(alone) <= WIDTH:
-        return f"{indent}{prefix}(\n{alone}\n{indent})"
-    return flat
+    if not isinstance(value, Bracketed):
+        alone = f"{indent}{INDENT}{value.code}"
+        if prefix.endswith(("= ", "return ")) and len(alone) <= WIDTH:
+            return f"{indent}{prefix}(\n{alone}\n{indent})"
+    return f"{indent}{prefix}{_broken(value, indent)}"
 
 
 def _flat(value: Expression) -> str:
-    if isinstance(value, Atom):
+    if not isinstance(value, Bracketed):
         return value.code
     inside = ", ".join(each.prefix + _flat(each.value) for each in value.elements)
     return f"{value.opening}{inside}{value.closing}"
 
 
-def _broken(value: Bracketed, indent: str) -> str:
+def _broken(value: Expression, indent: str) -> str:
+    """Write an expression that does not fit on one line, if it can be broken."""
     inner = indent + INDENT
-    lines = [value.opening]
-    for each in value.elements:
-        flat = f"{inner}{each.prefix}{_flat(each.value)},"
-        if (
-            len(flat) <= WIDTH
-            or isinstance(each.value, Atom)
-            or not each.value.elements
-        ):
-            lines.append(flat)
-        else:
-            lines.append(f"{inner}{each.prefix}{_broken(each.value, inner)},")
-    lines.append(f"{indent}{value.closing.removeprefix(',')}")
-    return "\n".join(lines)
+    match value:
+        case Text(text):
+            room = WIDTH - len(inner)
+            fits = len(value.code) <= room
+            pieces = [text] if fits else list(_pieces(text, room))
+            if fits or len(pieces) > 1:
+                lines = [f"{inner}{string(piece)}" for piece in pieces]
+                return "\n".join(["(", *lines, f"{indent})"])
+        case Bracketed(opening, elements, closing) if elements:
+            lines = [opening]
+            for each in elements:
+                flat = f"{inner}{each.prefix}{_flat(each.value)},"
+                if len(flat) > WIDTH:
+                    flat = f"{inner}{each.prefix}{_broken(each.value, inner)},"
+                lines.append(flat)
+            return "\n".join([*lines, f"{indent}{closing.removeprefix(',')}"])
+    return _flat(value)
+
+
+def _pieces(text: str, room: int) -> Iterator[str]:
+    """Cut a text after its newlines, and between words where a line has no room."""
+    for line in _LINE.findall(text):
+        piece = ""
+        for word in _WORD.findall(line):
+            if piece and len(string(piece + word)) > room:
+                yield piece
+                piece = ""
+            piece += word
+        yield piece

@@ -15,16 +15,18 @@ from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
+from typing import TYPE_CHECKING
 
-from pflow_lower.diagnostics import Code, Diagnostic, quote, report
+from pflow_lower.diagnostics import Code, Diagnostic, Related, quote, report
 from pflow_lower.document import Document
-from pflow_lower.json_scan import MAX_DEPTH, Fault, Kind, scan
-from pflow_lower.json_token import MAX_DIGITS, is_too_large, shorten
-from pflow_lower.source import JSON, Location, Source
+from pflow_lower.source import JSON, MAX_DEPTH, MAX_DIGITS, Location, Source
+
+if TYPE_CHECKING:
+    from pflow_lower.json_scan import Fault
 
 _WORDS = {
     Code.INVALID_JSON: ("{}", ""),
-    Code.DUPLICATE_KEY: ("the key {} is given twice", ""),
+    Code.DUPLICATE_KEY: ("the key {} is given twice", "leave one of the two out"),
     Code.NOT_A_NUMBER: ("{} is no number in JSON", "write null or a string"),
     Code.NUMBER_TOO_LARGE: ("{} is too large for a number", "write it as a string"),
     Code.NESTED_TOO_DEEP: (f"more than {MAX_DEPTH} levels of arrays and objects", ""),
@@ -54,6 +56,8 @@ def read_text(source: Source) -> tuple[Document | None, tuple[Diagnostic, ...]]:
     try:
         return Document(_load(source.text), source), ()
     except ValueError:  # the scanner says why, and in the same words on every Python
+        from pflow_lower.json_scan import scan  # late: most texts are JSON
+
         faults = scan(source).faults
     if not faults:
         raise AssertionError("json.loads refuses what the scanner finds no fault in")
@@ -138,7 +142,7 @@ def _object(members: list[tuple[str, JSON]]) -> JSON:
 
 
 def _int(number: str) -> JSON:
-    if len(number) > MAX_DIGITS and is_too_large(number):
+    if len(number.removeprefix("-")) > MAX_DIGITS:
         raise ValueError
     return int(number)
 
@@ -163,7 +167,10 @@ def _not_utf_8(source: Source, offset: int, message: str) -> Diagnostic:
     return _at(source, offset, _mistake(Code.NOT_UTF_8, Location(), message))
 
 
-def _diagnostic(source: Source, fault: Fault) -> Diagnostic:
+def _diagnostic(source: Source, fault: "Fault") -> Diagnostic:
+    from pflow_lower.json_scan import Kind
+    from pflow_lower.json_token import shorten
+
     subject = fault.subject
     if fault.kind is Kind.DUPLICATE_KEY:
         subject = quote(subject)
@@ -171,6 +178,10 @@ def _diagnostic(source: Source, fault: Fault) -> Diagnostic:
         subject = shorten(subject)
     code = Code[fault.kind.name]
     one = _mistake(code, fault.location, subject, fault.hint)
+    if fault.first is not None:
+        first = source.position(fault.first)
+        where = Related(fault.location, "the first is here", first.line, first.column)
+        one = replace(one, related=(where,))
     return _at(source, fault.offset, one)
 
 
@@ -249,6 +260,8 @@ class _ObjectReading:
                 self.string(name, at.key(name))
                 yield name, self.value(member, at.at(name))
             else:
+                from pflow_lower.json_token import shorten
+
                 what = f"the key {shorten(repr(key))} is no string"
                 self.refuse(Code.NOT_JSON, at, what, "JSON has only strings as keys")
 

@@ -5,18 +5,23 @@ reference stands in: `docs/language.md` §§ 2 and 3. Where the outputs of a nod
 or the type of an input are known, the rest of the path is checked as well.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from pflow_lower.catalog import BATCH_OUTPUTS, ERROR_OUTPUTS, Catalog, Kind
 from pflow_lower.diagnostics import (
     Code,
     Diagnostic,
+    Related,
     Severity,
     did_you_mean,
+    has_errors,
     quote,
     report,
+    suggest,
 )
 from pflow_lower.graph import Graph
 from pflow_lower.ir import (
@@ -30,11 +35,17 @@ from pflow_lower.ir import (
 )
 from pflow_lower.source import Location
 from pflow_lower.template import (
+    INDEX,
     LiteralOperand,
     Operand,
     PathOperand,
+    Reference,
     Segment,
+    is_name,
 )
+
+_CONSTANTS = {"None": "null", "True": "true", "False": "false"}
+"""What Python calls the literals of JSON."""
 
 _INPUT_KINDS: Mapping[str, Kind] = {
     "string": "string",
@@ -59,16 +70,29 @@ def check_references(workflow: Workflow, catalog: Catalog) -> tuple[Diagnostic, 
 
 @dataclass(frozen=True, slots=True)
 class _Site:
-    """Where a reference stands: in a node or an output, and what is bound there."""
+    """Where a path stands: in what operand of what reference, and what is bound there.
+
+    `node` is the node in whose params or items that is; None for an output.
+    """
 
     location: Location
-    node: Step | None = None
-    bound: frozenset[str] = field(default=frozenset())
+    node: Step | None
+    bound: frozenset[str]
+    reference: Reference
+    operand: PathOperand
+
+    @property
+    def guarded(self) -> bool:
+        """Whether another operand comes in where this one is missing."""
+        return self.operand is not self.reference.operands[-1]
 
 
 @dataclass(frozen=True)
 class _Names:
-    """The names of one workflow, and what is known of them."""
+    """The names of one workflow, and what is known of them.
+
+    What `wiring.py` reports is not reported once more by what follows from it.
+    """
 
     workflow: Workflow
     catalog: Catalog
@@ -82,18 +106,31 @@ class _Names:
         return {each.name: each for each in self.workflow.inputs}
 
     @cached_property
-    def aliases(self) -> dict[str, str]:
-        """For each name of an item, the id of a node that binds it."""
+    def aliases(self) -> dict[str, BatchStep]:
+        """For each name of an item, a node that binds it."""
         batches = [node for node in self.workflow.nodes if isinstance(node, BatchStep)]
-        names = {node.batch.alias: node.id for node in reversed(batches)}
-        return names | ({"__index__": batches[0].id} if batches else {})
+        names = {node.batch.alias: node for node in reversed(batches)}
+        return names | ({INDEX: batches[0]} if batches else {})
+
+    @cached_property
+    def ambiguous(self) -> frozenset[str]:
+        """The names that stand for more than one thing."""
+        names = Counter(node.id for node in self.workflow.nodes)
+        names.update(self.inputs.keys())
+        return frozenset(name for name, count in names.items() if count > 1)
 
     @cached_property
     def graph(self) -> Graph | None:
-        """The graph; None where it has a cycle, and nothing comes before anything."""
-        edges = ((edge.source, edge.target) for edge in self.workflow.edges)
+        """The graph; None where it is not the one that was meant."""
+        edges = [(edge.source, edge.target) for edge in self.workflow.edges]
+        ends = {self.workflow.start, *chain.from_iterable(edges)}
         graph = Graph.of(self.nodes, edges)
-        return None if graph.cycle() else graph
+        return graph if ends <= self.nodes.keys() and not graph.cycle() else None
+
+    @cached_property
+    def reached(self) -> frozenset[str]:
+        """The nodes that run at all, if only on one branch."""
+        return self.graph.reachable(self.workflow.start) if self.graph else frozenset()
 
     @cached_property
     def handled(self) -> frozenset[str]:
@@ -106,9 +143,11 @@ class _Names:
             bound: frozenset[str] = frozenset()
             if isinstance(node, BatchStep):
                 place = node.batch.location.at("items")
-                yield from self._check_value(node.batch.items, node, bound)
-                yield from self._check_items(node.batch.items, place)
-                bound = frozenset({node.batch.alias, "__index__"})
+                found = tuple(self._check_value(node.batch.items, node, bound))
+                yield from found
+                if not has_errors(found):
+                    yield from self._check_items(node.batch.items, place)
+                bound = frozenset({node.batch.alias, INDEX})
             yield from self._check_value(node.params, node, bound)
         for output in self.workflow.outputs:
             if output.source is not None:
@@ -118,20 +157,19 @@ class _Names:
         self, value: Value, node: Step | None, bound: frozenset[str]
     ) -> Iterator[Diagnostic]:
         for each in templates(value):
-            site = _Site(each.location, node, bound)
             for reference in each.template.references:
                 for operand in reference.operands:
                     if isinstance(operand, PathOperand):
-                        guarded = operand is not reference.operands[-1]
+                        site = _Site(each.location, node, bound, reference, operand)
                         for path in operand.paths():
-                            yield from self._check_path(path, site, guarded)
+                            yield from self._check_path(path, site)
 
-    def _check_path(
-        self, path: PathOperand, site: _Site, guarded: bool
-    ) -> Iterator[Diagnostic]:
+    def _check_path(self, path: PathOperand, site: _Site) -> Iterator[Diagnostic]:
         name = path.name
+        if name in self.ambiguous:
+            return
         if name in site.bound:
-            kind: Kind = "number" if name == "__index__" else "any"
+            kind: Kind = "number" if name == INDEX else "any"
             yield from _check_walk(path, site, kind, path.segments, quote(name))
         elif name in self.nodes:
             if not self._has_run(name, site):
@@ -139,59 +177,94 @@ class _Names:
             else:
                 yield from self._check_output(path, site)
         elif name in self.inputs:
-            yield from self._check_input(path, site, guarded)
+            yield from self._check_input(path, site)
         else:
             yield self._unknown(path, site)
 
     def _has_run(self, name: str, site: _Site) -> bool:
         if site.node is None:
             return True
-        if name == site.node.id:
+        here = site.node.id
+        if name == here:
             return False
-        return self.graph is None or self.graph.comes_before(name, site.node.id)
+        if self.graph is None or self.graph.comes_before(name, here):
+            return True
+        # Where an edge is missing, a node is not reached, and that is the mistake.
+        missing = not {name, here} <= self.reached
+        return missing and not self.graph.comes_before(here, name)
 
     def _not_run_yet(self, path: PathOperand, site: _Site) -> Diagnostic:
         assert site.node is not None
         here, there = quote(site.node.id), quote(path.name)
+        hint = "refer to a node that comes before"
+        there_it_is = self.nodes[path.name].location.at("id")
+        related: tuple[Related, ...] = ()
         if path.name == site.node.id:
             message = f"{here} refers to its own outputs, which are not there yet"
-            hint = ""
         elif self.graph and self.graph.comes_before(site.node.id, path.name):
             message = f"{there} runs after {here}: it has no outputs yet"
-            hint = "turn the edges round, or refer to a node that comes before"
+            hint = f"turn the edges round, or {hint}"
+            related = (Related(there_it_is, "it runs later"),)
         else:
-            message = f"no edges lead from {there} to {here}: it has no outputs there"
-            hint = "add an edge, or refer to a node that comes before"
-        return report(Code.NOT_RUN_YET, _place(path, site), message, hint)
+            message = f"{there} will not have run: no edges lead from it to {here}"
+            hint = f"add an edge, or {hint}"
+            related = (Related(there_it_is, "it does not come before"),)
+        place = _place(path, site)
+        return report(Code.NOT_RUN_YET, place, message, hint, related=related)
 
     def _unknown(self, path: PathOperand, site: _Site) -> Diagnostic:
-        name = quote(path.name)
         place = site.location.slice(path.start, path.start + len(path.name))
         if path.name in self.aliases:
-            owner = quote(self.aliases[path.name])
-            message = f"{name} is the item of {owner}, and bound in its params only"
-            hint = f"${{{self.aliases[path.name]}.results}} has what came of the items"
-            return report(Code.ALIAS_OUTSIDE_BATCH, place, message, hint)
+            return self._outside(path.name, site, place)
+        permissive = self.workflow.resolution == "permissive"
+        severity = Severity.WARNING if permissive else None
+        message = f"no node or input is called {quote(path.name)}"
+        hint = self._hint_for_unknown(path, site)
+        return report(Code.UNKNOWN_NAME, place, message, hint, severity)
+
+    def _hint_for_unknown(self, path: PathOperand, site: _Site) -> str:
         visible = [
             *sorted(site.bound),
             *self.inputs,
             *(node for node in self.nodes if self._has_run(node, site)),
         ]
-        hint = did_you_mean(path.name, visible)
-        if not hint and not self.inputs:
-            hint = 'values from outside are declared under "inputs"'
-        permissive = self.workflow.resolution == "permissive"
-        severity = Severity.WARNING if permissive else None
-        message = f"no node or input is called {name}"
-        return report(Code.UNKNOWN_NAME, place, message, hint, severity)
+        if path.segments:
+            return suggest(path.name, visible, "the names here are")
+        for owner in filter(is_name, visible):
+            if owner in self.nodes and path.name in (self._outputs(owner) or ()):
+                return f"did you mean ${{{owner}.{path.name}}}?"
+        if near := did_you_mean(path.name, visible):
+            return near
+        if path is site.operand and path is not site.reference.operands[0]:
+            literal = _CONSTANTS.get(path.name, f'\\"{path.name}\\"')
+            return f"for the literal, write {literal}"
+        return 'declare it under "inputs", or write $$ for $ where it is plain text'
 
-    def _check_input(
-        self, path: PathOperand, site: _Site, guarded: bool
-    ) -> Iterator[Diagnostic]:
+    def _outside(self, name: str, site: _Site, place: Location) -> Diagnostic:
+        """Say that the item or index of a batch is used where it is not bound."""
+        owner = self.aliases[name]
+        hint = ""
+        if isinstance(site.node, BatchStep) and name in (site.node.batch.alias, INDEX):
+            owner = site.node
+        elif is_name(owner.id):
+            hint = f"${{{owner.id}.results}} has what came of the items"
+        what = "index of an item" if name == INDEX else "item"
+        owner_id = quote(owner.id)
+        message = f'"{name}" is the {what} of {owner_id}, known in its params only'
+        batch = owner.batch
+        there = Location(batch.location.path, "key")
+        if name == batch.alias and "as" in batch.keys:
+            there = batch.location.at("as")
+        related = (Related(there, "it belongs to this batch"),)
+        return report(Code.ALIAS_OUTSIDE_BATCH, place, message, hint, related=related)
+
+    def _check_input(self, path: PathOperand, site: _Site) -> Iterator[Diagnostic]:
         each = self.inputs[path.name]
-        if not each.required and each.default is None and not guarded:
-            message = f"input {quote(path.name)} is optional and may not be given"
-            hint = f"say what to take then: ${{{path} ?? ...}}, or give it a default"
+        if not each.required and each.default is None and not site.guarded:
+            message = f"input {quote(path.name)} is optional: it may be missing"
+            hint = "give it a default"
+            if path is site.operand:
+                hint = f"say what to take then, ${{{path} ?? ...}}, or {hint}"
             yield report(Code.MAYBE_NOT_GIVEN, _place(path, site), message, hint)
         kind = _INPUT_KINDS.get(each.type or "", "any")
         what = f"input {quote(path.name)}"
@@ -207,7 +280,7 @@ class _Names:
             message = f"{what} has outputs by name, not by index"
             yield report(Code.IMPOSSIBLE_PATH, _place(path, site), message)
             return
-        outputs = self._outputs(node)
+        outputs = self._outputs(node.id)
         if outputs is None:
             return
         if first in outputs:
@@ -216,30 +289,45 @@ class _Names:
             yield from _check_walk(path, site, kind, tuple(rest), what)
             return
         message = f"{what} has no output {quote(first)}"
-        hint = did_you_mean(first, outputs) or f"it has {', '.join(outputs)}"
+        hint = suggest(first, outputs, "it has")
+        if first in ERROR_OUTPUTS:
+            hint = 'a node has it only where an edge for the action "error" leaves it'
+        elif isinstance(node, BatchStep) and first in (self._inner_outputs(node) or ()):
+            hint = f"${{{node.id}.results}} has what came of the items"
         yield report(Code.UNKNOWN_OUTPUT, _place(path, site), message, hint)
 
-    def _outputs(self, node: Step) -> Mapping[str, Kind] | None:
+    def _outputs(self, node_id: str) -> Mapping[str, Kind] | None:
         """Give the outputs that a node may have, or None where nobody knows."""
-        known = self.catalog.find(node.type)
-        outputs = known.outputs if known else None
+        node = self.nodes[node_id]
+        outputs = self._inner_outputs(node)
         if isinstance(node, BatchStep):
             outputs = BATCH_OUTPUTS
         if outputs is not None and node.id in self.handled:
             return {**outputs, **ERROR_OUTPUTS}
         return outputs
 
+    def _inner_outputs(self, node: Step) -> Mapping[str, Kind] | None:
+        """Give the outputs of a node's type, whether it runs once or per item."""
+        known = self.catalog.find(node.type)
+        return known.outputs if known else None
+
     def _check_items(self, items: Value, place: Location) -> Iterator[Diagnostic]:
         """Report items that are known to be no list."""
         if not isinstance(items, TemplateValue) or items.template.whole is None:
             return
-        if len(items.template.whole.operands) > 1:
+        first, *others = items.template.whole.operands
+        kind = self._kind(first)
+        if others or kind not in ("number", "boolean", "object"):
             return
-        kind = self._kind(items.template.whole.operands[0])
-        if kind in ("number", "boolean", "object"):
-            message = f"the items of a batch must be an array, this is a {kind}"
-            message = message.replace("a object", "an object")
-            yield report(Code.ITEMS_NOT_A_LIST, place, message)
+        what, hint = "an object" if kind == "object" else f"a {kind}", ""
+        if isinstance(first, PathOperand) and first.name in self.nodes:
+            outputs = self._outputs(first.name) or {}
+            arrays = [name for name in outputs if outputs[name] == "array"]
+            if arrays:
+                hint = f"for example ${{{first.name}.{arrays[0]}}}"
+        written = quote(str(items.template.whole))
+        message = f"{written} is {what}: the items of a batch must be an array"
+        yield report(Code.ITEMS_NOT_A_LIST, place, message, hint)
 
     def _kind(self, operand: Operand) -> Kind:
         """Give the kind of value that an operand is known to have."""
@@ -255,7 +343,7 @@ class _Names:
             case PathOperand(name, ()) if name in self.nodes:
                 return "object"
             case PathOperand(name, (str(output),)) if name in self.nodes:
-                return (self._outputs(self.nodes[name]) or {}).get(output, "any")
+                return (self._outputs(name) or {}).get(output, "any")
         return "any"
 
 

@@ -13,7 +13,14 @@ from importlib.resources import files
 from json import dumps, loads
 from typing import Any, TypeAlias
 
-from pflow_lower.diagnostics import Code, Diagnostic, did_you_mean, quote, report
+from pflow_lower.diagnostics import (
+    Code,
+    Diagnostic,
+    did_you_mean,
+    quote,
+    report,
+    suggest,
+)
 from pflow_lower.source import JSON, Location
 from pflow_lower.values import INPUT_TYPES, has_type, type_name
 
@@ -48,9 +55,12 @@ def _diagnose(error: _Error) -> Iterator[Diagnostic]:
 
 def _unknown_keys(error: _Error, place: Location, here: str) -> Iterator[Diagnostic]:
     known = error.schema["properties"]
+    of_batch = _validator().schema["$defs"]["batch"]["properties"]
     for name in _unknown(error):
         message = f"{here} has no key {quote(name)}"
-        hint = did_you_mean(name, known) or f"its keys are {', '.join(known)}"
+        hint = suggest(name, known, "its keys are")
+        if "batch" in known and name in of_batch:
+            hint = 'it belongs inside "batch"'
         yield report(Code.UNKNOWN_KEY, place.key(name), message, hint)
 
 
@@ -78,7 +88,24 @@ def _wrong_type(error: _Error, place: Location, here: str) -> Iterator[Diagnosti
     found = type_name(error.instance)
     if expected == "an integer" and isinstance(error.instance, float):
         found = repr(error.instance)
-    yield report(Code.WRONG_TYPE, place, f"{here} must be {expected}, not {found}")
+    message = f"{here} must be {expected}, not {found}"
+    yield report(Code.WRONG_TYPE, place, message, _how_to_mend(error.instance, place))
+
+
+def _how_to_mend(found: JSON, place: Location) -> str:
+    """Give a hint for a value that has the wrong type, or ''."""
+    if isinstance(found, str) and re.fullmatch(r"true|false|-?\d+(\.\d+)?", found):
+        return f"write {found} without the quotes"
+    match place.path:
+        case ("inputs", str()):
+            return 'for example {"type": "string"}'
+        case ("outputs", str()):
+            return 'for example {"source": "${node.output}"}'
+        case ("edges", int()):
+            return 'for example {"from": "a", "to": "b"}'
+        case (*_, str(key)) if found is None and key not in _REQUIRED:
+            return "leave the key out"
+    return ""
 
 
 def _not_a_choice(error: _Error, place: Location, here: str) -> Iterator[Diagnostic]:
@@ -88,7 +115,8 @@ def _not_a_choice(error: _Error, place: Location, here: str) -> Iterator[Diagnos
         hint = did_you_mean(found, choices)
         yield report(Code.NOT_A_CHOICE, place, f"{message}, not {quote(found)}", hint)
     else:
-        yield report(Code.WRONG_TYPE, place, f"{message}, not {type_name(found)}")
+        message = f"{message}, not {type_name(found)}"
+        yield report(Code.WRONG_TYPE, place, message, _how_to_mend(found, place))
 
 
 def _unsupported(error: _Error, place: Location, here: str) -> Iterator[Diagnostic]:
@@ -100,7 +128,8 @@ def _unsupported(error: _Error, place: Location, here: str) -> Iterator[Diagnost
 def _out_of_range(error: _Error, place: Location, here: str) -> Iterator[Diagnostic]:
     bound = "least" if error.validator == "minimum" else "most"
     message = f"{here} must be at {bound} {error.validator_value}"
-    yield report(Code.OUT_OF_RANGE, place, f"{message}, not {error.instance}")
+    found = quote(str(error.instance)).strip('"')  # it may have thousands of digits
+    yield report(Code.OUT_OF_RANGE, place, f"{message}, not {found}")
 
 
 def _empty(_: _Error, place: Location, here: str) -> Iterator[Diagnostic]:
@@ -110,7 +139,7 @@ def _empty(_: _Error, place: Location, here: str) -> Iterator[Diagnostic]:
 def _wrong_form(error: _Error, place: Location, here: str) -> Iterator[Diagnostic]:
     if place.path[-1] == "as":
         form = "a name"
-        hint = "a name is letters, digits and _, and does not begin with a digit"
+        hint = "a name is ASCII letters, digits and _, and does not begin with a digit"
     else:
         form = "a version x.y.z"
         hint = 'for example "0.1.0"'
@@ -126,6 +155,8 @@ _ARTICLES = {
     "integer": "an integer",
     "number": "a number",
 }
+
+_REQUIRED = frozenset({"nodes", "id", "type", "items", "from", "to"})
 
 _KEYWORDS: dict[str, Callable[[_Error, Location, str], Iterator[Diagnostic]]] = {
     "additionalProperties": _unknown_keys,
@@ -150,7 +181,7 @@ def _check_version(workflow: dict[str, JSON]) -> Iterator[Diagnostic]:
         yield report(
             Code.UNSUPPORTED_VERSION,
             Location(("ir_version",)),
-            f"this version of pflow-lower does not know ir_version {version}",
+            f"this version of pflow-lower does not know ir_version {quote(version)}",
             f"it knows {SUPPORTED_MAJOR}.x.y",
         )
 
@@ -163,10 +194,11 @@ def _check_defaults(workflow: dict[str, JSON]) -> Iterator[Diagnostic]:
         declared, value = spec.get("type"), spec["default"]
         if declared not in INPUT_TYPES or has_type(value, declared):
             continue
+        found = repr(value) if isinstance(value, float) else type_name(value)
         yield report(
             Code.WRONG_DEFAULT,
             Location(("inputs", name, "default")),
-            f"the default of input {quote(name)} is {type_name(value)}, "
+            f"the default of input {quote(name)} is {found}, "
             f'but its type is "{declared}"',
         )
 

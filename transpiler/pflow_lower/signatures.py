@@ -5,10 +5,19 @@ the rules of batches those of § 3. A type that is the user's own has params tha
 nobody here knows: they are not checked.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Container, Iterator, Mapping
+from typing import TypeAlias
 
 from pflow_lower.catalog import Catalog, NodeType
-from pflow_lower.diagnostics import Code, Diagnostic, did_you_mean, quote, report
+from pflow_lower.diagnostics import (
+    Code,
+    Diagnostic,
+    Related,
+    did_you_mean,
+    quote,
+    report,
+    suggest,
+)
 from pflow_lower.ir import (
     Array,
     Batch,
@@ -20,19 +29,30 @@ from pflow_lower.ir import (
     templates,
 )
 from pflow_lower.source import Location
+from pflow_lower.template import INDEX
 
-RESERVED_ALIASES = frozenset({"true", "false", "null", "__index__"})
+RESERVED_ALIASES = frozenset({"true", "false", "null", INDEX})
+
+_Named: TypeAlias = tuple[str, Location]
+"""What has a name, "an input" or "a node", and where that name stands."""
 
 
 def check_signatures(workflow: Workflow, catalog: Catalog) -> tuple[Diagnostic, ...]:
     """Report unknown types, missing and unknown params, and wrong batches."""
     found: list[Diagnostic] = []
+    names: dict[str, _Named] = {}
+    for each in workflow.inputs:
+        names[each.name] = "an input", Location(each.location.path, "key")
+    for node in workflow.nodes:
+        names[node.id] = "a node", node.location.at("id")
     for node in workflow.nodes:
         found.extend(_check_type(node, catalog))
         if isinstance(node, BatchStep):
-            found.extend(_check_items(node))
-            found.extend(_check_alias(node, workflow))
+            found.extend(_check_items(node, names))
+            found.extend(_check_alias(node, names))
             found.extend(_check_cap(node.batch))
+    if INDEX in names and any(isinstance(node, BatchStep) for node in workflow.nodes):
+        found.extend(_check_index(workflow))
     for output in workflow.outputs:
         if output.source is None:
             message = f"output {quote(output.name)} has no source: it is left out"
@@ -52,7 +72,7 @@ def _check_type(node: Step, catalog: Catalog) -> Iterator[Diagnostic]:
             Code.MALFORMED_TYPE,
             place,
             f"{quote(node.type)} is no import reference",
-            "it is package.module:Class, in ASCII letters, digits and _",
+            "it is package.module:Class, of ASCII identifiers that are no keywords",
         )
     else:
         yield report(
@@ -60,7 +80,8 @@ def _check_type(node: Step, catalog: Catalog) -> Iterator[Diagnostic]:
             place,
             f"the node type {quote(node.type)} is not known here: "
             "it must be installed where the workflow runs",
-            did_you_mean(node.type, catalog.names),
+            did_you_mean(node.type, catalog.names)
+            or "a class of your own is named as package.module:Class",
         )
 
 
@@ -77,7 +98,8 @@ def _check_params(node: Step, known: NodeType) -> Iterator[Diagnostic]:
         meant = next((name_ for name_ in missing if did_you_mean(name, [name_])), None)
         if meant is None:
             message = f"the type {quote(node.type)} has no param {quote(name)}"
-            hint = did_you_mean(name, known.params - set(given))
+            others = sorted(known.params.difference(given))
+            hint = suggest(name, others, "it also takes")
             yield report(Code.UNKNOWN_PARAM, place.key(name), message, hint)
         else:
             missing.remove(meant)
@@ -88,44 +110,53 @@ def _check_params(node: Step, known: NodeType) -> Iterator[Diagnostic]:
         yield report(Code.MISSING_PARAM, place, f'{owner} lacks the param "{name}"')
 
 
-def _check_items(node: BatchStep) -> Iterator[Diagnostic]:
+def _check_items(node: BatchStep, known: Container[str]) -> Iterator[Diagnostic]:
     items = node.batch.items
     if isinstance(items, Array):
         return
-    if isinstance(items, TemplateValue) and items.template.whole is not None:
-        return
-    if isinstance(items, Constant):
-        found = f"the text {quote(str(items.value))}"
-    else:
-        found = "text with references in it"
+    found, hint = "text with references in it", ""
+    match items:
+        case TemplateValue(template) if template.whole is not None:
+            return
+        case TemplateValue(template) if any(template.references):
+            first, *others = template.references
+            if not others:
+                hint = f"write only {template.text[first.start : first.stop]}"
+        case TemplateValue() | Constant():
+            text = _text(items)
+            found = f"the text {quote(text)}"
+            path = text.strip("${} ")
+            if path.partition(".")[0].partition("[")[0] in known:
+                hint = f"did you mean ${{{path}}}?"
     yield report(
         Code.ITEMS_NOT_A_REFERENCE,
         node.batch.location.at("items"),
         f'"items" must be one reference or an array, not {found}',
-        'for example "${list_files.lines}" or ["a", "b"]',
+        hint or 'for example "${list_files.lines}" or ["a", "b"]',
     )
 
 
-def _check_alias(node: BatchStep, workflow: Workflow) -> Iterator[Diagnostic]:
+def _check_alias(node: BatchStep, names: Mapping[str, _Named]) -> Iterator[Diagnostic]:
     batch = node.batch
+    alias = batch.alias
     place = batch.location.at("as") if "as" in batch.keys else batch.location
-    nodes = {each.id: each.location for each in workflow.nodes}
-    inputs = {each.name: each.location for each in workflow.inputs}
-    if batch.alias in RESERVED_ALIASES:
-        message = f'"{batch.alias}" means something else in templates'
-        hint = 'choose another name for "as"'
+    hint = 'choose another name for "as"'
+    if alias in RESERVED_ALIASES:
+        message = f'"{alias}" means something else in templates'
         yield report(Code.RESERVED_ALIAS, place, message, hint)
-    for name, here in ((batch.alias, place), ("__index__", batch.location)):
-        kind = "node" if name in nodes else "input"
-        if name in nodes or name in inputs:
-            message = f'"{name}" is the name of the item, and of a {kind}: it hides it'
-            yield report(Code.ALIAS_HIDES_NAME, here, message, "rename one of the two")
-    if batch.alias not in RESERVED_ALIASES:
-        yield from _check_alias_is_used(node, place, nodes.keys() | inputs.keys())
+    elif alias in names:
+        if "as" not in batch.keys:
+            hint = 'give the items another name with "as"'
+        kind, there = names[alias]
+        message = f'the alias "{alias}" would hide {kind} of that name'
+        related = (Related(there, "it would be hidden"),)
+        yield report(Code.ALIAS_HIDES_NAME, place, message, hint, related=related)
+    else:
+        yield from _check_alias_is_used(node, place, names)
 
 
 def _check_alias_is_used(
-    node: BatchStep, place: Location, others: Collection[str]
+    node: BatchStep, place: Location, known: Container[str]
 ) -> Iterator[Diagnostic]:
     names = {
         path.name
@@ -134,16 +165,37 @@ def _check_alias_is_used(
         for path in reference.paths()
     }
     # An unknown name is an error of its own, and may well be the alias, misspelt.
-    if names <= {*others, "__index__"}:
-        alias = node.batch.alias
-        message = f'no param of {quote(node.id)} uses "{alias}": every item runs alike'
-        hint = f"put ${{{alias}}} into its params"
-        yield report(Code.UNUSED_ALIAS, place, message, hint)
+    if any(name not in known and name != INDEX for name in names):
+        return
+    alias = node.batch.alias
+    message = f'no param of {quote(node.id)} uses the item, "{alias}"'
+    if INDEX not in names:
+        message += ": every item runs alike"
+    hint = f"put ${{{alias}}} into its params"
+    yield report(Code.UNUSED_ALIAS, place, message, hint)
+
+
+def _check_index(workflow: Workflow) -> Iterator[Diagnostic]:
+    """Report a node or an input that has the name of the index of items."""
+    nodes, inputs = workflow.nodes, workflow.inputs
+    places = [each.location.at("id") for each in nodes if each.id == INDEX]
+    places += [
+        Location(each.location.path, "key") for each in inputs if each.name == INDEX
+    ]
+    message = f'in a batch, "{INDEX}" is the index of the item, which would hide this'
+    for place in places:
+        yield report(Code.ALIAS_HIDES_NAME, place, message, "choose another name")
 
 
 def _check_cap(batch: Batch) -> Iterator[Diagnostic]:
     if "max_concurrent" in batch.keys and not batch.parallel:
         message = '"max_concurrent" does nothing: items run one by one'
         place = batch.location.key("max_concurrent")
-        hint = 'set "parallel": true'
+        hint = 'set "parallel": true, or leave the key out'
         yield report(Code.CAP_WITHOUT_PARALLEL, place, message, hint)
+
+
+def _text(value: TemplateValue | Constant) -> str:
+    if isinstance(value, TemplateValue):
+        return value.template.text
+    return str(value.value)

@@ -13,6 +13,12 @@ from typing import Literal, TypeAlias
 JSON: TypeAlias = bool | int | float | str | list["JSON"] | dict[str, "JSON"] | None
 """A value that a JSON text may hold."""
 
+MAX_DEPTH = 100
+"""How many levels of arrays and objects a document may have."""
+
+MAX_DIGITS = 4300
+"""What `int` reads by default: beyond it `json.loads` fails, and not as it should."""
+
 Path: TypeAlias = tuple[str | int, ...]
 """The keys and indexes that lead from the root of a document to a value of it."""
 

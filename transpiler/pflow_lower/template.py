@@ -7,11 +7,17 @@ mean is said in `docs/language.md` § 2.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 Scalar: TypeAlias = str | int | float | bool | None
+
+INDEX = "__index__"
+"""The name of an item's position, in the params of a batch node."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,11 @@ class Template:
     def references(self) -> Iterator[Reference]:
         """Its references, from left to right."""
         return (part for part in self.parts if isinstance(part, Reference))
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a text could be a name in a template."""
+    return _NAME.fullmatch(text) is not None
 
 
 def _segment_text(segment: Segment) -> str:

@@ -36,8 +36,14 @@ MAX_NESTING = 10
 MAX_INDEX_DIGITS = 18
 """No array has an index of more digits; Python itself refuses to read 4,301."""
 
+MAX_QUOTED = 20
+"""How many characters of a template stand on each side of "not" in a message."""
+
 _MARK = re.compile(r"\$\$?[{<]")
 _NAME = re.compile(r"[A-Za-z_]")
+_FOUND = re.compile(
+    rf"[ \t]{{0,{MAX_QUOTED}}}(?:-?\w{{1,{MAX_QUOTED}}}|\?\?|\|\||.)|.", re.DOTALL
+)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -213,7 +219,7 @@ def _literal(token: "Token") -> LiteralOperand:
     if isinstance(value, float) and math.isinf(value):
         raise _Malformed(token.end_pos or 0, "the number is too large")
     if isinstance(value, str) and _SURROGATE.search(value):
-        raise _Malformed(token.end_pos or 0, "the string holds a lone surrogate")
+        raise _Malformed(token.end_pos or 0, "the string holds half a character")
     return LiteralOperand(value)
 
 
@@ -235,8 +241,11 @@ def _unexpected(accepted: set[str], text: str, start: int, position: int) -> _Ma
     """Say what could have stood at `position`, after what, and what does."""
     *most, last = [word for terminal, word in _WORDS.items() if terminal in accepted]
     expected = f"{', '.join(most)} or {last}" if most else last
-    after = _quoted(text[max(start, position - 20) : position])
-    found = _quoted(text[position]) if position < len(text) else "the end of the text"
+    before = text[max(start, position - MAX_QUOTED) : position]
+    cut = "…" if position - MAX_QUOTED > start else ""
+    after = _quoted(cut + before)
+    what = _FOUND.match(text, position)
+    found = _quoted(what[0]) if what else "the end of the text"
     return _Malformed(
         min(position + 1, len(text)), f"expected {expected} after {after}, not {found}"
     )

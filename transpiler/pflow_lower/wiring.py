@@ -7,10 +7,21 @@ no edge leads to are all errors here: `docs/language.md` § 1.
 
 from collections.abc import Iterator
 
-from pflow_lower.diagnostics import Code, Diagnostic, did_you_mean, quote, report
+from pflow_lower.diagnostics import (
+    MAX_LISTED,
+    Code,
+    Diagnostic,
+    Related,
+    quote,
+    report,
+    suggest,
+)
 from pflow_lower.graph import Graph
 from pflow_lower.ir import Edge, Workflow
 from pflow_lower.source import Location
+
+MAX_CYCLES = 50
+"""How many cycles are reported; each is looked for in the whole graph."""
 
 
 def check_wiring(workflow: Workflow) -> tuple[Diagnostic, ...]:
@@ -35,22 +46,26 @@ def check_wiring(workflow: Workflow) -> tuple[Diagnostic, ...]:
 
 def _check_ids(workflow: Workflow) -> Iterator[Diagnostic]:
     first: dict[str, int] = {}
-    inputs = {each.name for each in workflow.inputs}
+    inputs = {each.name: each for each in workflow.inputs}
     for index, node in enumerate(workflow.nodes):
         place = node.location.at("id")
         if node.id in first:
+            there = workflow.nodes[first[node.id]].location.at("id")
             yield report(
                 Code.DUPLICATE_ID,
                 place,
                 f"the id {quote(node.id)} is taken: nodes[{first[node.id]}] has it",
                 "give each node an id of its own",
+                related=(Related(there, "the first is here"),),
             )
         elif node.id in inputs:
+            there = Location(inputs[node.id].location.path, "key")
             yield report(
                 Code.ID_IS_INPUT,
                 place,
                 f"{quote(node.id)} is an input, too: the node would overwrite it",
                 "rename one of the two",
+                related=(Related(there, "the input"),),
             )
         first.setdefault(node.id, index)
 
@@ -61,7 +76,7 @@ def _check_start(workflow: Workflow, graph: Graph) -> Iterator[Diagnostic]:
             Code.UNKNOWN_START_NODE,
             Location(("start_node",)),
             f"no node has the id {quote(workflow.start)}",
-            did_you_mean(workflow.start, graph.successors),
+            suggest(workflow.start, graph.successors, "the ids are"),
         )
 
 
@@ -73,7 +88,7 @@ def _check_edges(workflow: Workflow, graph: Graph) -> Iterator[Diagnostic]:
                     Code.UNKNOWN_EDGE_NODE,
                     edge.location.at(key),
                     f"no node has the id {quote(node)}",
-                    did_you_mean(node, graph.successors),
+                    suggest(node, graph.successors, "the ids are"),
                 )
 
 
@@ -81,21 +96,26 @@ def _check_actions(workflow: Workflow) -> Iterator[Diagnostic]:
     first: dict[tuple[str, str], int] = {}
     for index, edge in enumerate(workflow.edges):
         there = first.setdefault((edge.source, edge.action), index)
-        if there != index:
-            yield report(
-                Code.DUPLICATE_EDGE,
-                edge.location,
-                f"a second edge leaves {quote(edge.source)} on the action "
-                f"{quote(edge.action)}; edges[{there}] is the first",
-                "one edge is followed per action: give this one another action, "
-                "or let the nodes follow each other",
-            )
+        if there == index:
+            continue
+        other = workflow.edges[there]
+        yield report(
+            Code.DUPLICATE_EDGE,
+            edge.location,
+            f"a second edge leaves {quote(edge.source)} on the action "
+            f"{quote(edge.action)}; edges[{there}] is the first",
+            "leave one of the two out"
+            if other.target == edge.target
+            else "one edge is followed per action: give this one another action, "
+            "or let the nodes follow each other",
+            related=(Related(other.location, "the first is here"),),
+        )
 
 
 def _check_cycles(workflow: Workflow) -> Iterator[Diagnostic]:
     """Report cycles that share no node, each at the edge that closes it."""
     left = {node.id for node in workflow.nodes}
-    while True:
+    for _ in range(MAX_CYCLES):
         edges = [
             edge
             for edge in workflow.edges
@@ -111,15 +131,17 @@ def _check_cycles(workflow: Workflow) -> Iterator[Diagnostic]:
 
 
 def _cycle(cycle: tuple[str, ...], edges: list[Edge]) -> Diagnostic:
-    inside = list(zip(cycle, (*cycle[1:], cycle[0]), strict=True))
+    inside = set(zip(cycle, (*cycle[1:], cycle[0]), strict=True))
     # The edge that was written last is the one that somebody just added.
     closing = [edge for edge in edges if (edge.source, edge.target) in inside][-1]
     turn = cycle.index(closing.target)
-    around = [*cycle[turn:], *cycle[:turn], closing.target]
+    around = list(map(quote, (*cycle[turn:], *cycle[:turn], closing.target)))
+    if len(around) > MAX_LISTED:
+        around[MAX_LISTED // 2 : -MAX_LISTED // 2] = ["…"]
     return report(
         Code.CYCLE,
         closing.location,
-        f"the edges go round in a circle: {' → '.join(map(quote, around))}",
+        f"the edges go round in a circle: {' → '.join(around)}",
         "a workflow may not loop: use `batch` to run a node once per item",
     )
 

@@ -63,20 +63,28 @@ class WorkflowFlow(AsyncFlow):
 
     async def give(self, shared: Any) -> dict[str, Any]:
         """Run; give the outputs, or the store where the workflow declares none."""
+        _, outputs = await self._run_to_outputs(shared)
+        return dict(shared) if outputs is None else outputs
+
+    async def _run_async(self, shared: Any) -> str | None:
+        action, _ = await self._run_to_outputs(shared)
+        return action
+
+    async def _run_to_outputs(
+        self, shared: Any
+    ) -> tuple[str | None, dict[str, Any] | None]:
+        """Run; give the last action, and the outputs if any are declared."""
         await self.prep_async(shared)
-        await self._orch_async(shared)
+        action = await self._orch_async(shared)
         if self.outputs_for is None:
-            return dict(shared)
+            return action, None
         outputs = self.outputs_for(Scope(shared))
         shared.update(outputs)
-        return outputs
+        return action, outputs
 
-    async def _run_async(self, shared: Any) -> None:
-        await self.give(shared)
-
-    def _run(self, shared: Any) -> None:
+    def _run(self, shared: Any) -> str | None:
         """Run inside a synchronous Flow, on an event loop of its own."""
-        run_blocking(self._run_async(shared))
+        return run_blocking(self._run_async(shared))
 
     def _nodes(self) -> Iterator[BaseNode]:
         """Give every node that the start can reach."""

@@ -7,12 +7,13 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from types import FrameType
 from typing import Any, NoReturn
 
 from pflow_lower.runtime.errors import InputError, describe
 from pflow_lower.runtime.flow import WorkflowFlow, run_flow
-from pflow_lower.runtime.inputs import Input, check_names, fill_inputs
+from pflow_lower.runtime.inputs import NOT_GIVEN, Input, check_names, fill_inputs
 from pflow_lower.values import is_array
 
 FAILED, WRONG_USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
@@ -26,15 +27,17 @@ def main(
     The outputs go to standard output as JSON, everything else to standard error.
     The status is 0, 1 (the run failed), 2 (wrong usage) or 130 (interrupted).
     """
-    options = _parser().parse_args(arguments)
     flow = build_flow()
+    options = _parser(flow.inputs).parse_args(arguments)
     try:
         inputs = _inputs(flow.inputs, options.input)
     except InputError as error:
         _exit(WRONG_USAGE, f"error: {error}")
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        outputs = run_flow(flow, inputs)
+        # What nodes print must not get between the lines of the JSON.
+        with redirect_stdout(sys.stderr):
+            outputs = run_flow(flow, inputs)
     except KeyboardInterrupt as error:
         _leave(TERMINATED if error.args else INTERRUPTED)
     except BaseException as error:  # also a SystemExit that a node raised
@@ -45,9 +48,11 @@ def main(
     _exit(0)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(inputs: Sequence[Input]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Run the workflow, and print its outputs as JSON.",
+        epilog="\n".join(["inputs:", *map(_described, inputs)]) if inputs else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -65,6 +70,15 @@ def _parser() -> argparse.ArgumentParser:
         help="show where in the code a run failed",
     )
     return parser
+
+
+def _described(each: Input) -> str:
+    """Give the line of the help about an input."""
+    if each.default is not NOT_GIVEN:
+        use = f"by default {json.dumps(each.default)}"
+    else:
+        use = "required" if each.required else "optional"
+    return f"  {each.name}: {each.type or 'any'}, {use}"
 
 
 def _inputs(declared: tuple[Input, ...], given: Sequence[str]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ index, `${a[${i}].b}`, to `scope.lookup("a", ("i",), "b")`. The rules are those 
 """
 
 import logging
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, Final, TypeAlias
 
 from pflow_lower.runtime.errors import InvalidIndexError, MissingReferenceError
@@ -78,6 +78,10 @@ class Scope:
             return default
         return self._missing(paths, value, text)
 
+    def names(self) -> tuple[str, ...]:
+        """Give the names that are bound."""
+        return tuple(dict.fromkeys([*self._store, *self._bindings]))
+
     def _find(self, path: Path) -> Any:
         name = path[0]
         value = self._bindings.get(name, _NOWHERE)
@@ -85,7 +89,7 @@ class Scope:
         if keep:
             value = self._store.get(name, _NOWHERE)
             if value is _NOWHERE:
-                return _Missing(path, 0, {**self._store, **self._bindings})
+                return _Missing(path, 0, self)
         for depth in range(1, len(path)):
             segment = path[depth]
             if isinstance(segment, tuple):
@@ -156,7 +160,7 @@ def spell(path: Path) -> str:
 def _explain(missing: _Missing) -> str:
     """Say which part of a path failed, and what was there instead."""
     if missing.depth == 0:
-        return f'there is no "{missing.path[0]}", only {_keys(missing.owner)}'
+        return f'there is no "{missing.path[0]}", only {_keys(missing.owner.names())}'
     owner = spell(missing.path[: missing.depth])
     segment = missing.path[missing.depth]
     if isinstance(segment, str):
@@ -168,7 +172,7 @@ def _explain(missing: _Missing) -> str:
     return f'"{owner}" is {type_name(missing.owner)}, it has no indexes'
 
 
-def _keys(owner: Mapping[str, Any]) -> str:
+def _keys(owner: Iterable[Any]) -> str:
     names = [str(key) for key in owner]
     shown = ", ".join(names[:_SHOWN_KEYS]) or "nothing"
     return f"{shown}, …" if len(names) > _SHOWN_KEYS else shown

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from pocketflow import AsyncNode, BaseNode
 
+from pflow_lower.runtime.batch import BatchStep
 from pflow_lower.runtime.blocking import run_blocking
 from pflow_lower.runtime.errors import (
     ErrorAction,
@@ -13,6 +14,7 @@ from pflow_lower.runtime.errors import (
     describe,
     error_value,
 )
+from pflow_lower.runtime.items import Items
 from pflow_lower.runtime.node import (
     is_async,
     is_cancelled,
@@ -69,7 +71,7 @@ class Step(AsyncNode):
                 raise
             return Ended("error", {}, error)
         except (Exception, SystemExit) as error:
-            return Ended("error", {}, error)
+            return Ended("error", self._failed_outputs(), error)
         failure = ErrorAction(outputs.get("error")) if action == "error" else None
         return Ended(action, outputs, failure)
 
@@ -85,6 +87,16 @@ class Step(AsyncNode):
         else:
             raise StepError(self.node_id, describe(failure)) from failure
         return exec_res.action
+
+    def _failed_outputs(self) -> dict[str, Any]:
+        """Give what is in the store besides the error: of a batch, that it is empty.
+
+        Its own output, if it has come so far, takes the place of this.
+        """
+        of_batch = isinstance(self.node_type, type) and issubclass(
+            self.node_type, BatchStep
+        )
+        return Items((), stop_on_failure=True).output() if of_batch else {}
 
     async def _run_node(
         self, params: dict[str, Any], shared: Any

@@ -1,0 +1,156 @@
+"""Every mistake that is reported has a fixture, and what is said about it a golden.
+
+A name of a file in `fixtures/invalid` begins with the code of the diagnostic and
+may end in the number of them. Read what has changed after `--snapshot-update`.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+
+from pflow_lower.api import Outcome, lower_bytes, make_options
+from pflow_lower.command import command
+from pflow_lower.diagnostics import Code, Diagnostic, Severity
+from pflow_lower.jobs import HAS_ERRORS, OK
+from pflow_lower.render import render
+
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "fixtures" / "invalid"
+GOLDENS = Path(__file__).parent / "__snapshots__" / "test_invalid"
+FIXTURES = sorted(FOLDER.glob("*.json"), key=lambda path: path.stem)
+WARNINGS = [path for path in FIXTURES if path.name.startswith("PFL5")]
+ERRORS = [path for path in FIXTURES if path not in WARNINGS]
+
+WITHOUT_FILE = {Code.NOT_JSON}
+"""What no file can hold: `test_reader.py` has it."""
+
+any_fixture = pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
+
+
+class Golden(SingleFileSnapshotExtension):
+    """A text in a file of its own."""
+
+    file_extension = "txt"
+    _write_mode = WriteMode.TEXT
+
+
+def outcome(path: Path) -> Outcome:
+    options = make_options(path.stem, "value", {})
+    return lower_bytes(path.name, path.read_bytes(), options)
+
+
+def reported(path: Path) -> tuple[tuple[Diagnostic, ...], str]:
+    """Give the diagnostics of a fixture, and what is shown of them."""
+    found = outcome(path)
+    return found.diagnostics, render(found.diagnostics, found.origin, found.name)
+
+
+def expected_count(path: Path) -> int:
+    number = re.search(r"-(\d+)$", path.stem)
+    return int(number[1]) if number else 1
+
+
+@any_fixture
+def test_it_has_as_many_diagnostics_as_its_name_says_and_no_other(path: Path) -> None:
+    diagnostics, _ = reported(path)
+    code = Code(path.name.partition("-")[0])
+
+    assert code in [one.code for one in diagnostics]
+    assert len(diagnostics) == expected_count(path)
+    assert {one.severity for one in diagnostics} == {code.severity}
+
+
+@any_fixture
+def test_golden(path: Path, snapshot: SnapshotAssertion) -> None:
+    _, shown = reported(path)
+
+    assert f"{shown}\n" == snapshot(extension_class=Golden)
+
+
+@any_fixture
+def test_the_first_line_says_where_it_is(path: Path) -> None:
+    diagnostics, shown = reported(path)
+    one = diagnostics[0]
+
+    assert shown.startswith(
+        f"{path.name}:{one.line}:{one.column}: {one.severity}[{one.code}]: "
+    )
+
+
+@pytest.mark.parametrize("path", ERRORS, ids=lambda path: path.stem)
+def test_a_workflow_with_errors_is_not_lowered(path: Path) -> None:
+    assert outcome(path).lowered is None
+
+
+@pytest.mark.parametrize("path", WARNINGS, ids=lambda path: path.stem)
+def test_a_workflow_with_warnings_is_lowered(path: Path) -> None:
+    result = outcome(path).lowered
+
+    assert result is not None
+    compile(result.module, path.name, "exec")
+    assert result.ir_text.endswith("}\n")
+
+
+@any_fixture
+def test_only_a_warning_lets_the_command_line_write(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = command.main(
+        [str(path), "--out-dir", str(tmp_path), "--quiet"], standalone_mode=False
+    )
+    output = capsys.readouterr()
+    written = {written.suffix for written in tmp_path.iterdir()}
+
+    assert output.out == ""
+    assert f"[{path.name[:6]}]" in output.err
+    if path in WARNINGS:
+        assert (status, written) == (OK, {".json", ".py"})
+    else:
+        assert (status, written) == (HAS_ERRORS, set())
+
+
+@any_fixture
+def test_the_rest_of_the_text_is_as_people_write_it(path: Path) -> None:
+    raw = path.read_bytes()
+
+    assert raw.endswith(b"\n")
+    assert b"\r" not in raw
+    assert b"\t" not in raw
+    assert re.fullmatch(r"PFL\d{3}-[a-z0-9-]+\.json", path.name)
+
+
+def test_every_code_has_a_fixture() -> None:
+    codes = {Code(path.name.partition("-")[0]) for path in FIXTURES}
+
+    assert codes == set(Code) - WITHOUT_FILE
+
+
+def test_every_fixture_has_a_line_in_the_readme_and_every_line_a_fixture() -> None:
+    readme = (ROOT / "fixtures" / "README.md").read_text("utf-8")
+    sections = re.split(r"^## ", readme, flags=re.MULTILINE)
+    (invalid,) = [part for part in sections if part.startswith("invalid\n")]
+    lines = re.findall(r"^\| `(PFL\d+-.*?)` \| (.+) \|$", invalid, re.MULTILINE)
+
+    assert [name for name, _ in lines] == [path.stem for path in FIXTURES]
+
+
+def test_every_fixture_has_a_golden_and_every_golden_a_fixture() -> None:
+    assert {golden.name for golden in GOLDENS.iterdir()} == {
+        f"test_golden[{path.stem}].txt" for path in FIXTURES
+    }
+
+
+def test_the_docs_have_a_line_about_each_family_of_codes() -> None:
+    docs = (ROOT / "docs" / "language.md").read_text("utf-8")
+    families = {f"{code[:4]}xx" for code in Code}
+
+    assert families == set(re.findall(r"`(PFL\dxx)` \|", docs))
+
+
+def test_a_warning_is_what_only_ever_is_one() -> None:
+    assert [code for code in Code if code.severity is Severity.WARNING] == [
+        code for code in Code if code.startswith("PFL5")
+    ]
