@@ -83,9 +83,9 @@ def test_the_nearest_one_counts_alone(tmp_path: Path) -> None:
             "[tool.pflow-lower] ignore cannot hold PFL301: an error cannot be ignored",
         ),
         (
-            'ignore = ["PFL5O1"]',
-            '[tool.pflow-lower] ignore holds "PFL5O1", which is no code of a warning: '
-            'did you mean "PFL501"?',
+            'ignore = ["PFL50"]',
+            '[tool.pflow-lower] ignore holds "PFL50", which is no code of a warning: '
+            'did you mean "PFL509"?',
         ),
         (
             "out-dir = 5",

@@ -129,7 +129,8 @@ def _job(shown: str, path: Path, settings: Settings, *, is_stdin: bool = False) 
     directory = settings.out_dir or config.out_dir or path.parent
     to_stdout = is_stdin and settings.out_dir is None and settings.writes
     try:
-        options = make_options(path.stem, settings.results or "value", {})
+        stem = Path(os.path.abspath(path)).stem  # "." has a name, too
+        options = make_options(stem, settings.results or "value", {})
     except ValueError as error:
         raise UsageError(str(error)) from error
     options = replace(
