@@ -192,7 +192,10 @@ def _check_defaults(workflow: dict[str, JSON]) -> Iterator[Diagnostic]:
         if not isinstance(spec, dict) or spec.get("default") is None:
             continue
         declared, value = spec.get("type"), spec["default"]
-        if declared not in INPUT_TYPES or has_type(value, declared):
+        # A type that is none, a list say, is another mistake, and has its diagnostic.
+        if not isinstance(declared, str) or declared not in INPUT_TYPES:
+            continue
+        if has_type(value, declared):
             continue
         found = repr(value) if isinstance(value, float) else type_name(value)
         yield report(
