@@ -1,6 +1,6 @@
 import pytest
 
-from pflow_lower.diagnostics import Code, Diagnostic, report
+from pflow_lower.diagnostics import Code, Diagnostic, Related, report
 from pflow_lower.document import Document, place
 from pflow_lower.source import JSON, Location, Source, Span
 
@@ -89,6 +89,18 @@ def test_diagnostics_get_lines_and_come_in_the_order_of_the_text() -> None:
         (3, 28, "later"),
         (3, 51, "wrong"),
     ]
+
+
+def test_second_places_get_lines_too() -> None:
+    there = Related(NODE.key("id"), "here")
+    one = report(Code.DUPLICATE_ID, NODE.at("kéy"), "twice", related=(there,))
+
+    (placed,) = place([one], DOCUMENT)
+    (unplaced,) = place([one], Document(VALUE))
+
+    assert placed.related == (Related(NODE.key("id"), "here", 3, 6),)
+    assert placed.related[0].path == ("nodes", 0, "id")
+    assert unplaced == one
 
 
 def test_without_a_text_they_come_in_the_order_of_the_document() -> None:

@@ -1,9 +1,15 @@
-import pytest
+import io
+import re
+from dataclasses import replace
 
-from pflow_lower.diagnostics import Code, Diagnostic, Severity, report
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pflow_lower.diagnostics import Code, Diagnostic, Related, Severity, report
 from pflow_lower.document import Document, place
 from pflow_lower.reader import read_bytes, read_text
-from pflow_lower.render import path_text, render
+from pflow_lower.render import path_text, render, wants_color
 from pflow_lower.source import Location, Path, Source
 
 ROOT = Location()
@@ -221,7 +227,9 @@ def test_paths_are_written_as_people_do(path: Path, text: str) -> None:
             """\
 w.json:2:2: error[PFL002]: the key "a" is given twice
   2 |  "a": 2}
-    |  ^^^ the first is in line 1, column 2""",
+    |  ^^^ leave one of the two out
+  1 | {"a": 1,
+    |  --- the first is here""",
         ),
         (
             "[1, -Infinity]",
@@ -303,3 +311,164 @@ def test_severity_is_that_of_the_diagnostic() -> None:
     warning = report(Code.WRONG_TYPE, ROOT, "wrong", severity=Severity.WARNING)
 
     assert render([warning], None) == "workflow: warning[PFL103]: wrong"
+
+
+def twice(there: Location, here: Location, hint: str = "") -> Diagnostic:
+    related = (Related(there, "the first is here"),)
+    return report(Code.DUPLICATE_ID, here, "twice", hint, related=related)
+
+
+def test_a_second_place_is_shown_below_and_the_margin_is_that_of_both() -> None:
+    text = '["a",' + "\n" * 9 + ' "a"]'
+
+    assert (
+        shown(text, twice(ROOT.at(0), ROOT.at(1), "rename it"))
+        == """\
+w.json:10:2: error[PFL201]: twice
+  10 |  "a"]
+     |  ^^^ rename it
+   1 | ["a",
+     |  --- the first is here"""
+    )
+
+
+def test_places_in_one_line_share_it() -> None:
+    assert (
+        shown('["a", "a", ["b"]]', twice(ROOT.at(0), ROOT.at(1), "rename it"))
+        == """\
+w.json:1:7: error[PFL201]: twice
+  1 | ["a", "a", ["b"]]
+    |       ^^^ rename it
+    |  --- the first is here"""
+    )
+
+
+def test_of_a_long_line_each_place_has_its_own_part() -> None:
+    text = '["a"' + " " * 200 + ', "a"]'
+
+    assert (
+        shown(text, twice(ROOT.at(0), ROOT.at(1)))
+        == f"""\
+w.json:1:207: error[PFL201]: twice
+  1 | …{" " * 94}, "a"]
+    | {" " * 97}^^^
+  1 | ["a"{" " * 96}…
+    |  --- the first is here"""
+    )
+
+
+def test_a_second_place_without_a_line_is_a_path() -> None:
+    document = Document([{"id": "a"}, {"id": "a"}])
+    one = twice(ROOT.at(0, "id"), ROOT.at(1, "id"), "rename it")
+
+    assert (
+        render(place([one], document), document)
+        == """\
+workflow: error[PFL201] at [1].id: twice
+  hint: rename it
+  [0].id: the first is here"""
+    )
+
+
+def test_color() -> None:
+    text = '["a",\n "a"]'
+    document, _ = read_text(Source("w.json", text))
+    found = [
+        twice(ROOT.at(0), ROOT.at(1), "rename it"),
+        report(Code.UNUSED_ALIAS, ROOT, "unused"),
+    ]
+
+    colored = render(place(found, document), document, color=True)
+
+    assert with_names(colored) == (
+        """\
+<bold>w.json:1:1</>: <bold yellow>warning[PFL501]</>: unused
+<bold blue>  1 |</> ["a",
+<bold blue>    |</> <bold yellow>^</>
+<bold>w.json:2:2</>: <bold red>error[PFL201]</>: twice
+<bold blue>  2 |</>  "a"]
+<bold blue>    |</>  <bold red>^^^</> <cyan>rename it</>
+<bold blue>  1 |</> ["a",
+<bold blue>    |</>  <bold blue>---</> <bold blue>the first is here</>"""
+    )
+
+
+def test_color_without_a_text() -> None:
+    one = twice(ROOT.at(0), ROOT.at(1), "rename it")
+
+    assert with_names(render([one], None, color=True)) == (
+        """\
+<bold>workflow</>: <bold red>error[PFL201]</> at <bold>[1]</>: twice
+  <cyan>hint: rename it</>
+  <bold blue>[0]: the first is here</>"""
+    )
+
+
+def with_names(text: str) -> str:
+    """Write the codes of colours in words."""
+    names = {
+        "0": "/",
+        "1": "bold",
+        "1;31": "bold red",
+        "1;33": "bold yellow",
+        "1;34": "bold blue",
+        "36": "cyan",
+    }
+    return re.sub(r"\x1b\[([\d;]*)m", lambda code: f"<{names[code[1]]}>", text)
+
+
+any_text = st.text(st.characters(), max_size=20)  # lone surrogates among them
+
+
+@given(name=any_text, text=any_text, message=any_text, hint=any_text, lines=...)
+def test_without_its_codes_what_is_colored_is_what_is_plain(
+    name: str, text: str, message: str, hint: str, lines: bool
+) -> None:
+    related = (Related(ROOT, message, 1, 2), Related(ROOT.at(text), hint, 1, 1))
+    one = report(Code.CYCLE, ROOT.at(hint), message, hint, related=related)
+    source = Source(name, f"[[\t], {text}") if lines else None
+    if lines:
+        one = replace(one, line=1, column=2)
+
+    plain = render([one, one], source, name)
+    colored = render([one, one], source, name, color=True)
+
+    assert re.sub(r"\x1b\[[\d;]+m", "", colored) == plain
+    assert re.sub("[\n\t]", "", plain).isprintable()
+
+
+class Stream(io.StringIO):
+    def __init__(self, is_terminal: bool) -> None:
+        super().__init__()
+        self.is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self.is_terminal
+
+
+@pytest.mark.parametrize(
+    ("environ", "on_terminal", "in_file"),
+    [
+        ({}, True, False),
+        ({"TERM": "xterm"}, True, False),
+        ({"TERM": "dumb"}, False, False),
+        ({"NO_COLOR": "1"}, False, False),
+        ({"NO_COLOR": "0"}, False, False),
+        ({"NO_COLOR": ""}, True, False),
+        ({"FORCE_COLOR": "1"}, True, True),
+        ({"FORCE_COLOR": "1", "TERM": "dumb"}, True, True),
+        ({"FORCE_COLOR": "0"}, True, False),
+        ({"FORCE_COLOR": ""}, True, False),
+        ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, False, False),
+    ],
+    ids=str,
+)
+def test_who_wants_color(
+    environ: dict[str, str], on_terminal: bool, in_file: bool
+) -> None:
+    assert wants_color("auto", Stream(True), environ) == on_terminal
+    assert wants_color("auto", Stream(False), environ) == in_file
+    assert wants_color("auto", None, environ) == in_file
+    for is_terminal in (True, False):
+        assert wants_color("always", Stream(is_terminal), environ)
+        assert not wants_color("never", Stream(is_terminal), environ)

@@ -23,7 +23,7 @@ DOCUMENTS = {
     name: json.loads(text) for name, text in TEXTS.items() if not name.startswith("PFL")
 }
 
-ODD = st.sampled_from(
+ODD: st.SearchStrategy[Any] = st.sampled_from(
     [
         *(None, True, False, 0, -1, 1.5, 10**400, "", "a", [], {}, [[]], {"": None}),
         *("${", "$<a", "${a}", "${item}", "$${", "${__index__}", "a:b", "default"),

@@ -135,12 +135,13 @@ class Diagnostic:
         return self.location.path
 
 
-def report(
+def report(  # noqa: PLR0913 - what a diagnostic says, in the order it is said
     code: Code,
     location: Location,
     message: str,
     hint: str = "",
     severity: Severity | None = None,
+    *,
     related: tuple[Related, ...] = (),
 ) -> Diagnostic:
     """Make the diagnostic that a pass reports; its line and column come later."""
