@@ -108,3 +108,13 @@ class _Hidden(Node):
 
 class __Mangled(_Hidden):
     """Has a name that Python would mangle inside a class."""
+
+
+class FakeShell(Node):
+    """Stands in for the shell: it says what it was asked to run, and has two files."""
+
+    result: ClassVar[str] = "stdout"
+
+    def post(self, shared: Any, prep_res: Any, exec_res: Any) -> None:
+        shared["stdout"] = self.params["command"]
+        shared["files"] = ["one.txt", "two.txt"]

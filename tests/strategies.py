@@ -12,18 +12,11 @@ from pflow_lower.template_text import may_hold_reference
 CHARACTERS = st.characters(exclude_categories=["Cs"])
 HOSTILE = st.sampled_from(
     [
-        *("Step", "run", "Scope", "class", "None", "type", "__class__", "self", "a-b"),
-        *("a_b", "a b", "'", '"', '"""', "\\", "\n", "\r", "\0", "\u2028", "\u200b"),
-        *(
-            "{}",
-            "%s",
-            "#",
-            "\ufeff",
-            "\U0001f600",
-            "e\u0301",
-            '")\nraise SystemExit\n(',
-        ),
+        *("Step", "run", "Scope", "class", "None", "type", "__class__", "self"),
+        *("a-b", "a_b", "a b", "'", '"', '"""', "\\", "\n", "\r", "\0", "\u2028"),
+        *("{}", "%s", "#", "\ufeff", "\u200b", "\U0001f600", "e\u0301", "$5 $HOME $$"),
         *("x" * 90, "word " * 30, "line\n" * 20, 'it\'s "both" ' * 8),
+        '")\nraise SystemExit\n(',
     ]
 )
 TEXTS = (st.text(CHARACTERS, max_size=8) | HOSTILE).filter(

@@ -1,6 +1,5 @@
 """The text of generated modules; `test_golden.py` has whole ones."""
 
-import json
 import re
 import subprocess
 import sys
@@ -286,21 +285,16 @@ def test_3000_nodes_and_100_levels_compile() -> None:
     ir["nodes"][-1]["params"] = {"deep": deep}
     last: Any = lower(ir).load().N2999()
 
-    found = last.params_for(Scope({"n0": {"value": "here"}}))
-
-    assert json.dumps(found).count("here") == 1
+    assert "'here'" in str(last.params_for(Scope({"n0": {"value": "here"}})))
 
 
 def test_a_run_loads_nothing_that_lowering_needs() -> None:
-    module = FIXTURES["inline_items"].lower().module
-    check = (
-        "\nimport sys\nrun()\nloaded = [*sys.modules]\n"
-        "print([name for name in loaded if name.startswith(('lark', 'jsonschema'))])\n"
-        "print([name for name in loaded if name.startswith('pflow_lower.template')])\n"
-    )
-    code = module.replace('if __name__ == "__main__":\n    main(build_flow)', check)
+    module, _, _ = FIXTURES["inline_items"].lower().module.partition("if __name__")
+    code = f"{module}run()\nimport sys\nprint(*sys.modules)"
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, check=True, timeout=60
     )
+    loaded = set(run.stdout.decode().split())
 
-    assert run.stdout == b"[]\n[]\n"
+    assert loaded.isdisjoint({"lark", "jsonschema", "pflow_lower.template"})
+    assert {"pflow_lower.runtime", "pocketflow"} <= loaded

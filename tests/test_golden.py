@@ -24,7 +24,7 @@ from valid_fixtures import FIXTURES, FOLDER, ROOT, Fixture, run_program
 GOLDENS = Path(__file__).parent / "__snapshots__" / "test_golden"
 
 ACCEPTED = {
-    "E501": "a text of the user's stays in one literal, however long it is",
+    "E501": "a word or a key of the user's may be longer than a line",
 }
 """What ruff may say against a generated module."""
 
@@ -89,7 +89,7 @@ class GoldenOutput(Golden):
 
 @pytest.fixture(scope="module")
 def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the module of every fixture."""
+    """Write the module of every fixture into one folder."""
     folder = tmp_path_factory.mktemp("modules")
     for fixture in FIXTURES.values():
         fixture.lower().write(folder)

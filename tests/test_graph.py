@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from itertools import pairwise, product
 
 import pytest
@@ -112,3 +113,62 @@ def test_long_ways_take_no_recursion() -> None:
     assert len(chain.reachable("0")) == len(nodes)
     assert chain.comes_before("0", "19999")
     assert len(ring.cycle() or ()) == len(nodes)
+
+
+def ways(graph: Graph, start: str, goal: str) -> Iterator[frozenset[str]]:
+    """Give the nodes of each way from one node to another."""
+    if start == goal:
+        yield frozenset({goal})
+    for after in dict.fromkeys(graph.successors[start]):
+        yield from (way | {start} for way in ways(graph, after, goal))
+
+
+@pytest.mark.parametrize(
+    ("station", "node"), ["aa", "ab", "ac", "ad", "bb", "dd"], ids=str
+)
+def test_what_every_way_leads_through(station: str, node: str) -> None:
+    assert diamond().dominators("a").dominates(station, node)
+
+
+@pytest.mark.parametrize(("station", "node"), ["bd", "cd", "bc", "da", "ea"], ids=str)
+def test_what_some_way_leads_past(station: str, node: str) -> None:
+    assert not diamond().dominators("a").dominates(station, node)
+
+
+@given(FORWARD)
+def test_a_node_dominates_another_if_it_is_on_every_way_there(
+    edges: list[tuple[str, str]],
+) -> None:
+    graph = Graph.of(NODES, edges)
+    start = NODES[0]
+    dominators = graph.dominators(start)
+
+    for node in graph.reachable(start):
+        on_all = frozenset.intersection(*ways(graph, start, node))
+        assert {each for each in NODES if dominators.dominates(each, node)} == on_all
+
+
+@given(
+    FORWARD,
+    st.sets(st.tuples(st.frozensets(st.sampled_from(NODES)), st.sampled_from(NODES))),
+)
+def test_stations_are_bypassed_if_some_way_there_has_none_of_them(
+    edges: list[tuple[str, str]], questions: set[tuple[frozenset[str], str]]
+) -> None:
+    graph = Graph.of(NODES, edges)
+    start = NODES[0]
+
+    assert graph.bypassed(start, questions) == {
+        (stations, node)
+        for stations, node in questions
+        if any(not way & stations for way in ways(graph, start, node))
+    }
+
+
+def test_dominators_of_long_ways_take_no_recursion() -> None:
+    nodes = [str(number) for number in range(20_000)]
+    shortcuts = zip(nodes, nodes[2:], strict=False)
+    dominators = Graph.of(nodes, [*pairwise(nodes), *shortcuts]).dominators("0")
+
+    assert dominators.dominates("0", "19999")
+    assert not dominators.dominates("19998", "19999")

@@ -5,13 +5,21 @@ may end in the number of them. Read what has changed after `--snapshot-update`.
 """
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
-from pflow_lower.api import Outcome, lower_bytes, make_options
+from pflow_lower.api import (
+    LoweringError,
+    Outcome,
+    lower,
+    lower_bytes,
+    make_options,
+)
 from pflow_lower.command import command
 from pflow_lower.diagnostics import Code, Diagnostic, Severity
 from pflow_lower.jobs import HAS_ERRORS, OK
@@ -122,6 +130,70 @@ def test_the_rest_of_the_text_is_as_people_write_it(path: Path) -> None:
     assert re.fullmatch(r"PFL\d{3}-[a-z0-9-]+\.json", path.name)
 
 
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        (
+            '{"nodes": []}'.encode("utf-16-le"),
+            "w.json:1:2: error[PFL001]: expected a key in double quotes or '}'\n"
+            '  1 | {␀"␀n␀o␀d␀e␀s␀"␀:␀ ␀[␀]␀}␀\n'
+            "    |  ^ the text may be UTF-16: save it as UTF-8",
+        ),
+        (
+            '{"nodes": []}'.encode("utf-16"),
+            "w.json:1:1: error[PFL007]: the text is UTF-16, not UTF-8\n"
+            '  1 | {"nodes": []}\n'
+            "    | ^ save the file as UTF-8",
+        ),
+        (
+            b'{"nodes": [], "version": %s}' % (b"9" * 4301),
+            "w.json:1:26: error[PFL004]: 999999999999999999999999999999999999999… "
+            "is too large for a number\n"
+            f'  1 | {{"nodes": [], "version": {"9" * 75}…\n'
+            f"    | {' ' * 25}{'^' * 75} write it as a string",
+        ),
+        (
+            b'\xef\xbb\xbf{"nodes": []}',
+            'w.json:1:11: error[PFL107]: "nodes" must not be empty\n'
+            '  1 | {"nodes": []}\n'
+            "    |           ^",
+        ),
+    ],
+    ids=["UTF-16 without a mark", "UTF-16", "4301 digits", "UTF-8 with a mark"],
+)
+def test_what_is_said_about_bytes_that_no_file_here_should_hold(
+    raw: bytes, shown: str
+) -> None:
+    found = lower_bytes("w.json", raw, make_options("w", "value", {}))
+
+    assert render(found.diagnostics, found.origin, found.name) == shown
+
+
+def test_what_is_said_about_an_object_that_is_no_json() -> None:
+    with pytest.raises(LoweringError) as raised:
+        lower({"nodes": [{"id": "a", "type": "echo", "params": {"value": {1, 2}}}]})
+
+    assert str(raised.value) == (
+        "workflow: error[PFL008] at nodes[0].params.value: set is no JSON\n"
+        "  hint: give it as a dict, list, str, int, float, bool or None"
+    )
+
+
+def test_a_program_that_lowers_a_wrong_file_writes_nothing(tmp_path: Path) -> None:
+    path = FOLDER / "PFL301-unknown-name.json"
+    arguments = [str(path), "--out-dir", str(tmp_path / "out")]
+    run = subprocess.run(
+        [sys.executable, "-m", "pflow_lower", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (run.returncode, run.stdout) == (HAS_ERRORS, "")
+    assert 'error[PFL301]: no node or input is called "sumarize"' in run.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_every_code_has_a_fixture() -> None:
     codes = {Code(path.name.partition("-")[0]) for path in FIXTURES}
 
@@ -143,11 +215,13 @@ def test_every_fixture_has_a_golden_and_every_golden_a_fixture() -> None:
     }
 
 
-def test_the_docs_have_a_line_about_each_family_of_codes() -> None:
-    docs = (ROOT / "docs" / "language.md").read_text("utf-8")
+def test_the_docs_have_a_line_about_each_family_and_a_section_about_each_code() -> None:
+    language = (ROOT / "docs" / "language.md").read_text("utf-8")
+    sections = (ROOT / "docs" / "diagnostics.md").read_text("utf-8")
     families = {f"{code[:4]}xx" for code in Code}
 
-    assert families == set(re.findall(r"`(PFL\dxx)` \|", docs))
+    assert families == set(re.findall(r"`(PFL\dxx)` \|", language))
+    assert re.findall(r"^### (PFL\d+)$", sections, re.MULTILINE) == list(Code)
 
 
 def test_a_warning_is_what_only_ever_is_one() -> None:

@@ -145,13 +145,7 @@ def test_all_other_faults_are_found_in_one_run() -> None:
     assert faults(text) == (
         Fault(Kind.NOT_A_NUMBER, 7, ROOT.at("a", 0), "NaN"),
         Fault(Kind.NUMBER_TOO_LARGE, 12, ROOT.at("a", 1), "1e400"),
-        Fault(
-            Kind.DUPLICATE_KEY,
-            28,
-            ROOT.key("b"),
-            "b",
-            "the first is in line 1, column 21",
-        ),
+        Fault(Kind.DUPLICATE_KEY, 28, ROOT.key("b"), "b", first=20),
         Fault(Kind.NOT_A_NUMBER, 33, ROOT.at("b"), "-Infinity"),
         Fault(Kind.LONE_SURROGATE, 45, ROOT.key("\ud800").slice(0, 1), r"\ud800"),
         Fault(Kind.LONE_SURROGATE, 56, ROOT.at("\ud800").slice(1, 2), r"\udfff"),
@@ -165,10 +159,9 @@ def test_a_mistake_of_syntax_is_the_only_fault() -> None:
 def test_every_further_key_of_a_name_is_a_fault_whatever_it_is_written_as() -> None:
     found = faults('[{"a": 1, "b": {"a": 2},\n "\\u0061": 3, "a": 4}]')
 
-    first = "the first is in line 1, column 3"
     assert found == (
-        Fault(Kind.DUPLICATE_KEY, 26, ROOT.at(0).key("a"), "a", first),
-        Fault(Kind.DUPLICATE_KEY, 39, ROOT.at(0).key("a"), "a", first),
+        Fault(Kind.DUPLICATE_KEY, 26, ROOT.at(0).key("a"), "a", first=2),
+        Fault(Kind.DUPLICATE_KEY, 39, ROOT.at(0).key("a"), "a", first=2),
     )
 
 

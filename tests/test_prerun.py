@@ -83,8 +83,7 @@ def test_a_repository_uses_it_as_a_pre_run_step(tmp_path: Path) -> None:
     )
     diff = re.sub(r"sha256: [0-9a-f]{64}", "sha256: X", ended.stdout)
     assert diff.startswith(
-        "--- workflows/docs_lowered.py\n"
-        "+++ workflows/docs_lowered.py\n"
+        "--- workflows/docs_lowered.py\n+++ workflows/docs_lowered.py\n"
     )
     assert '-        return {"value": scope.lookup("item")}\n' in diff
     assert '+        return {"value": concat("<", scope.lookup("item"), ">")}\n' in diff

@@ -226,7 +226,7 @@ def test_a_long_text_stands_as_the_lines_it_has_and_else_as_words() -> None:
     )
 
 
-@given(TEXTS, st.sampled_from(["", "word ", "y" * 90, "line\n"]), st.integers(0, 40))
+@given(TEXTS, st.sampled_from(["word ", "y" * 90, "line\n"]), st.integers(0, 40))
 def test_a_text_means_the_same_on_several_lines(
     text: str, more: str, count: int
 ) -> None:
@@ -235,11 +235,15 @@ def test_a_text_means_the_same_on_several_lines(
 
     assert ast.literal_eval(code.removeprefix("x = ")) == whole
     assert code.isascii()
-    assert all(
-        len(line) <= WIDTH or more.startswith("y") or " " not in line.strip()
-        for line in code.splitlines()
-        if not text
-    )
+
+
+@given(
+    st.lists(st.sampled_from(["word", "it's", '"so"', "é", "\n", "\\"]), max_size=99)
+)
+def test_text_of_short_words_is_never_too_wide(words: list[str]) -> None:
+    code = statement("return ", literal(" ".join(words)), INDENT)
+
+    assert all(len(line) <= WIDTH for line in code.splitlines())
 
 
 WORDS = [

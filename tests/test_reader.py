@@ -219,7 +219,7 @@ def test_diagnostics_of_a_text_are_in_our_own_words() -> None:
             3,
             2,
             'the key "a" is given twice',
-            "the first is in line 2, column 2",
+            "leave one of the two out",
         ),
         (
             "NUMBER_TOO_LARGE",

@@ -58,13 +58,14 @@ def damaged(draw: st.DrawFn) -> Any:
             break
         owner = draw(st.sampled_from(owners))
         if isinstance(owner, list):
-            owner[draw(st.integers(0, len(owner) - 1))] = draw(JUNK)
+            index = draw(st.integers(0, len(owner) - 1))
+            owner[index] = copy.deepcopy(draw(JUNK))  # it may be damaged next
             continue
         key = draw(st.sampled_from(sorted(owner)))
         what = draw(st.integers(0, 2))
         value = owner[key] if what == 0 else owner.pop(key)
         if what == 0:
-            owner[key] = draw(JUNK)
+            owner[key] = copy.deepcopy(draw(JUNK))
         elif what == 1:
             owner[draw(st.text(max_size=5))] = value
     return document

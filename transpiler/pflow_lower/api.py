@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pflow_lower.atomic import replace_files
 from pflow_lower.catalog import ImportReference
@@ -120,8 +120,7 @@ def lower_file(
     return _lowered(lower_bytes(str(path), Path(path).read_bytes(), options))
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What came of lowering a workflow; `lowered` is None where it has errors.
 
     The diagnostics are about `origin`, the document, or the text that is none;
@@ -139,7 +138,7 @@ def lower_bytes(shown: str, raw: bytes, options: Options) -> Outcome:
     """Lower the contents of a file, which diagnostics call `shown`."""
     source, document, found = read_bytes(shown, raw)
     outcome = _outcome(document, document or source, found, options)
-    return replace(outcome, name=shown)
+    return outcome._replace(name=shown)
 
 
 def make_options(name: str, results: str, nodes: Mapping[str, str]) -> Options:

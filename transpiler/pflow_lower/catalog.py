@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from keyword import iskeyword
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 Kind: TypeAlias = Literal["string", "number", "boolean", "object", "array", "any"]
 """What is known of a value before anything runs. A string may hold JSON."""
@@ -34,8 +34,7 @@ ERROR_OUTPUTS: Mapping[str, Kind] = MappingProxyType({"error": "any", "type": "s
 """What a failed node leaves for the node that its `error` edge leads to."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImportReference:
+class ImportReference(NamedTuple):
     """`package.module:Class`: where a node type is imported from."""
 
     module: str
@@ -59,8 +58,7 @@ class ImportReference:
         return f"{self.module}:{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class NodeType:
+class NodeType(NamedTuple):
     """A node type; `params` and `outputs` are None where they are not known."""
 
     reference: ImportReference

@@ -14,11 +14,10 @@ there. The command line wins: `docs/language.md` § 6.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from pflow_lower.catalog import ImportReference
 from pflow_lower.diagnostics import Code, did_you_mean, quote
@@ -33,15 +32,14 @@ class ConfigError(Exception):
     """A configuration cannot be used; the message says which, where and why."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
+class Config(NamedTuple):
     """What one pyproject.toml says; None where it says nothing."""
 
     results: ResultForm | None = None
     strict: bool | None = None
     ignore: frozenset[Code] = frozenset()
     out_dir: Path | None = None
-    nodes: Mapping[str, ImportReference] = field(default_factory=dict)
+    nodes: Mapping[str, ImportReference] = MappingProxyType({})
 
 
 def find_config(directory: Path) -> Config:

@@ -5,7 +5,6 @@ The texts stand in `explanations.toml`. After a change there, write the page ane
     python -m pflow_lower.explanations > docs/diagnostics.md
 """
 
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -114,23 +113,18 @@ def page() -> str:
 
 def _table(codes: list[Code]) -> str:
     rows = (
-        f"| [{code}](#{_anchor(code)}) | {explanations()[code].title} |\n"
+        f"| [{code}](#{code.lower()}) | {explanations()[code].title} |\n"
         for code in codes
     )
     return f"| code | |\n|---|---|\n{''.join(rows)}"
-
-
-def _anchor(code: Code) -> str:
-    """Give what GitHub makes of the heading of a section."""
-    heading = f"{code}: {explanations()[code].title}".lower()
-    return re.sub(r"[^\w -]", "", heading).replace(" ", "-")
 
 
 def _section(code: Code) -> str:
     one = explanations()[code]
     return "\n\n".join(
         (
-            f"### {code}: {one.title}",
+            f"### {code}",
+            f"**{one.title[0].upper()}{one.title[1:]}**",
             _filled(one.meaning, _PAGE_WIDTH),
             f"{_wrong_heading(one)}:",
             f"```{one.language}\n{one.wrong}```",

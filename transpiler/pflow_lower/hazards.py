@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pflow_lower.catalog import BATCH_OUTPUTS, ERROR_OUTPUTS, Catalog, Kind
-from pflow_lower.diagnostics import Code, Diagnostic, quote, report
+from pflow_lower.diagnostics import Code, Diagnostic, Related, quote, report
 from pflow_lower.ir import BatchStep, Step, TemplateValue, Value, Workflow, templates
 from pflow_lower.source import Location
 from pflow_lower.template import Operand, PathOperand, Reference
@@ -41,11 +41,6 @@ class _Site:
     location: Location
     reference: Reference
 
-    @property
-    def last(self) -> Operand:
-        """The operand that no other comes in for."""
-        return self.reference.operands[-1]
-
     def with_fallback(self, text: str) -> str:
         """Give the reference with one more operand."""
         return f"{str(self.reference)[:-1]} ?? {text}}}"
@@ -68,7 +63,7 @@ def _sites_in(value: Value, node: Step | None) -> Iterator[_Site]:
 
 
 def _check_elements(
-    sites: tuple[_Site, ...], nodes: Mapping[str, Step]
+    sites: Iterable[_Site], nodes: Mapping[str, Step]
 ) -> Iterator[Diagnostic]:
     """Warn of elements of `results` that are null where an item failed."""
     for site in sites:
@@ -76,7 +71,7 @@ def _check_elements(
             for path in _paths(operand):
                 owner = nodes.get(path.name)
                 if isinstance(owner, BatchStep) and _is_element(path, owner):
-                    yield from _check_element(path, operand, site)
+                    yield from _check_element(path, owner, operand, site)
 
 
 def _is_element(path: PathOperand, owner: BatchStep) -> bool:
@@ -87,26 +82,29 @@ def _is_element(path: PathOperand, owner: BatchStep) -> bool:
 
 
 def _check_element(
-    path: PathOperand, operand: Operand, site: _Site
+    path: PathOperand, owner: BatchStep, operand: Operand, site: _Site
 ) -> Iterator[Diagnostic]:
     walks_on = len(path.segments) > 2
     is_index = path is not operand and not walks_on
     # Null has nothing inside, which `??` makes up for; as an index it is an error.
-    if operand is not site.last and not is_index:
+    if operand is not site.reference.operands[-1] and not is_index:
         return
-    element = f"${{{PathOperand(path.name, path.segments[:2])}}}"
-    message = f"{element} may be null: {quote(path.name)} goes on when an item fails"
     if is_index:
-        hint = 'null is no index: "error_handling": "fail_fast" stops there instead'
+        hint = 'null is no index: set "error_handling" to "fail_fast"'
     elif walks_on:
         hint = f"say what to take then, {site.with_fallback('...')}"
     else:
-        hint = (
-            f"write {site.with_fallback('null')} where null will do; "
-            f"${{{path.name}.errors}} has what failed"
-        )
+        hint = f"write {site.with_fallback('null')} where null will do, or see "
+        hint += f"${{{path.name}.errors}} for what failed"
     yield report(
-        Code.MAYBE_NULL, site.location.slice(path.start, path.stop), message, hint
+        Code.MAYBE_NULL,
+        site.location.slice(path.start, path.stop),
+        f"${{{PathOperand(path.name, path.segments[:2])}}} may be null: "
+        f"{quote(path.name)} goes on when an item fails",
+        hint,
+        related=(
+            Related(owner.batch.location.at("error_handling"), "this lets it go on"),
+        ),
     )
 
 
@@ -227,30 +225,44 @@ class _Branches:
         return known.outputs if known else None
 
     def _report(self, doubt: _Doubt) -> Diagnostic:
-        site, path, goal = doubt.site, doubt.path, self._goal(doubt.site)
-        place = site.location.slice(path.start, path.stop)
+        site, path = doubt.site, doubt.path
         hint = f"say what to take then, {site.with_fallback('...')}"
-        node, output = quote(path.name), path.segments[0] if path.segments else ""
-        there = quote(site.node.id) if site.node else END
-
-        def is_sure(point: str) -> bool:
-            return self.ways.is_sure(point, goal)
-
+        related: tuple[Related, ...] = ()
         if not doubt.alone:
-            message = f"{site.reference} is missing on some way to {there}"
-        elif not is_sure(self.ways.ran(path.name)):
-            message = f"{node} may not have run: a way leads to {there} without it"
-        elif is_sure(self.ways.failed(path.name)):
-            message = f'{node} has failed by then: it has no "{output}"'
-            hint = f"${{{path.name}.error}} says why"
-        elif is_sure(self.ways.succeeded(path.name)):
-            message = f'{node} has not failed by then: it has no "{output}"'
-            hint = 'it has one where its edge for the action "error" leads'
-        elif output in ERROR_OUTPUTS:
-            message = f'{node} may not have failed: it has no "{output}" then'
+            message = f"{site.reference} is missing on some way to {_there(site)}"
+        elif self.ways.is_sure(self.ways.ran(path.name), self._goal(site)):
+            message, hint = self._of_failure(path, site, hint)
+            edge = self.ways.error_edges[path.name]
+            related = (Related(edge.location, "followed where it fails"),)
         else:
-            message = f'{node} may have failed: it has no "{output}" then'
-        return report(Code.MAYBE_NOT_RUN, place, message, hint)
+            parting = self.ways.parting(self.ways.ran(path.name), self._goal(site))
+            message = (
+                f"{quote(path.name)} may not have run: "
+                f"a way leads from {quote(parting)} to {_there(site)} without it"
+            )
+            there = self.nodes[parting].location.at("id")
+            related = (Related(there, "here the ways part"),)
+        place = site.location.slice(path.start, path.stop)
+        return report(Code.MAYBE_NOT_RUN, place, message, hint, related=related)
+
+    def _of_failure(self, path: PathOperand, site: _Site, hint: str) -> tuple[str, str]:
+        """Give the message and the hint where a node has run but lacks an output."""
+        goal, node = self._goal(site), quote(path.name)
+        lacks = f'it has no "{path.segments[0]}"'
+        if self.ways.is_sure(self.ways.failed(path.name), goal):
+            return f"{node} has failed by then: {lacks}", (
+                f"${{{path.name}.error}} says why"
+            )
+        if self.ways.is_sure(self.ways.succeeded(path.name), goal):
+            return f"{node} has not failed by then: {lacks}", (
+                'it has one where the edge for the action "error" leads'
+            )
+        may = "may not" if path.segments[0] in ERROR_OUTPUTS else "may"
+        return f"{node} {may} have failed: {lacks} then", hint
+
+
+def _there(site: _Site) -> str:
+    return quote(site.node.id) if site.node else END
 
 
 def _paths(operand: Operand) -> Iterator[PathOperand]:

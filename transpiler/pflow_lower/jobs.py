@@ -7,9 +7,10 @@ What the user can get wrong never shows a traceback: `docs/language.md` § 6.
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from typing import NamedTuple
 
 from pflow_lower.api import Lowered, Outcome, lower_bytes, make_options, output_paths
 from pflow_lower.config import ConfigError, find_config
@@ -48,8 +49,7 @@ class Settings:
         return not (self.check or self.diff or self.graph)
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """One workflow: what it is called, where it is from, where it goes.
 
     A `source` of None is standard input, a `directory` of None standard output.
@@ -133,8 +133,7 @@ def _job(shown: str, path: Path, settings: Settings, *, is_stdin: bool = False) 
         options = make_options(stem, settings.results or "value", {})
     except ValueError as error:
         raise UsageError(str(error)) from error
-    options = replace(
-        options,
+    options = options._replace(
         results=options.results if settings.results else config.results or "value",
         nodes=config.nodes,
         strict=settings.strict or bool(config.strict),

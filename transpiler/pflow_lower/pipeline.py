@@ -1,7 +1,9 @@
 """The order of the passes: from a document to the two artefacts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from types import MappingProxyType
+from typing import NamedTuple
 
 from pflow_lower.catalog import Catalog, ImportReference
 from pflow_lower.codec import decode, encode
@@ -17,21 +19,19 @@ from pflow_lower.source import JSON
 from pflow_lower.wiring import check_wiring
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(NamedTuple):
     """What a lowering depends on besides the document."""
 
     name: str = "workflow"
     results: ResultForm = "value"
-    nodes: Mapping[str, ImportReference] = field(default_factory=dict)
+    nodes: Mapping[str, ImportReference] = MappingProxyType({})
     strict: bool = False
     """Whether warnings are errors."""
     ignore: frozenset[Code] = frozenset()
     """The warnings that are not to be reported."""
 
 
-@dataclass(frozen=True, slots=True)
-class Artefacts:
+class Artefacts(NamedTuple):
     """What a workflow was lowered to: as IR, as a document and as a module."""
 
     before: Workflow

@@ -8,8 +8,7 @@ stands as its author's lines, or as words on as many lines as it takes.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from pflow_lower.template import Scalar
 
@@ -21,15 +20,13 @@ _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _WORD = re.compile(r"[^ ]* +|[^ ]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Atom:
+class Atom(NamedTuple):
     """Code that is never broken: a number or a name."""
 
     code: str
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """A text, which stands on several lines if it has to."""
 
     text: str
@@ -40,8 +37,7 @@ class Text:
         return string(self.text)
 
 
-@dataclass(frozen=True, slots=True)
-class Bracketed:
+class Bracketed(NamedTuple):
     """Elements between brackets: a call, a list, a dict, a tuple."""
 
     opening: str
@@ -49,8 +45,7 @@ class Bracketed:
     closing: str
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(NamedTuple):
     """One element, with what stands before it: a key or a keyword."""
 
     value: "Expression"

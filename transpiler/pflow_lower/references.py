@@ -44,6 +44,14 @@ from pflow_lower.template import (
     is_name,
 )
 
+_NO_LISTS = {
+    "number": "a number",
+    "boolean": "a boolean",
+    "object": "an object",
+    "null": "null",
+}
+"""The kinds of values that are no list of items."""
+
 _CONSTANTS = {"None": "null", "True": "true", "False": "false"}
 """What Python calls the literals of JSON."""
 
@@ -230,14 +238,16 @@ class _Names:
         ]
         if path.segments:
             return suggest(path.name, visible, "the names here are")
+        alternative = path is site.operand and path is not site.reference.operands[0]
+        if alternative and path.name in _CONSTANTS:
+            return f"for the literal, write {_CONSTANTS[path.name]}"
         for owner in filter(is_name, visible):
             if owner in self.nodes and path.name in (self._outputs(owner) or ()):
                 return f"did you mean ${{{owner}.{path.name}}}?"
         if near := did_you_mean(path.name, visible):
             return near
-        if path is site.operand and path is not site.reference.operands[0]:
-            literal = _CONSTANTS.get(path.name, f'\\"{path.name}\\"')
-            return f"for the literal, write {literal}"
+        if alternative:
+            return f'for the literal, write \\"{path.name}\\"'
         return 'declare it under "inputs", or write $$ for $ where it is plain text'
 
     def _outside(self, name: str, site: _Site, place: Location) -> Diagnostic:
@@ -316,10 +326,10 @@ class _Names:
         if not isinstance(items, TemplateValue) or items.template.whole is None:
             return
         first, *others = items.template.whole.operands
-        kind = self._kind(first)
-        if others or kind not in ("number", "boolean", "object"):
+        kind = "null" if first == LiteralOperand(None) else self._kind(first)
+        if others or kind not in _NO_LISTS:
             return
-        what, hint = "an object" if kind == "object" else f"a {kind}", ""
+        what, hint = _NO_LISTS[kind], ""
         if isinstance(first, PathOperand) and first.name in self.nodes:
             outputs = self._outputs(first.name) or {}
             arrays = [name for name in outputs if outputs[name] == "array"]

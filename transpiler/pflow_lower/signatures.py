@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from pflow_lower.catalog import Catalog, NodeType
 from pflow_lower.diagnostics import (
+    MAX_QUOTED,
     Code,
     Diagnostic,
     Related,
@@ -30,6 +31,7 @@ from pflow_lower.ir import (
 )
 from pflow_lower.source import Location
 from pflow_lower.template import INDEX
+from pflow_lower.template_text import parse_template
 
 RESERVED_ALIASES = frozenset({"true", "false", "null", INDEX})
 
@@ -125,15 +127,24 @@ def _check_items(node: BatchStep, known: Container[str]) -> Iterator[Diagnostic]
         case TemplateValue() | Constant():
             text = _text(items)
             found = f"the text {quote(text)}"
-            path = text.strip("${} ")
-            if path.partition(".")[0].partition("[")[0] in known:
-                hint = f"did you mean ${{{path}}}?"
+            if name := _name_in(text, known):
+                hint = f"did you mean {name}?"
     yield report(
         Code.ITEMS_NOT_A_REFERENCE,
         node.batch.location.at("items"),
         f'"items" must be one reference or an array, not {found}',
         hint or 'for example "${list_files.lines}" or ["a", "b"]',
     )
+
+
+def _name_in(text: str, known: Container[str]) -> str:
+    """Give the reference that a text would be with the right characters around it."""
+    written = f"${{{text.strip('${} ')}}}"
+    template, problems = parse_template(written)
+    if problems or template.whole is None or len(written) > MAX_QUOTED:
+        return ""
+    paths = list(template.whole.paths())
+    return written if paths and paths[0].name in known else ""
 
 
 def _check_alias(node: BatchStep, names: Mapping[str, _Named]) -> Iterator[Diagnostic]:

@@ -17,7 +17,7 @@ from itertools import chain
 from typing import TypeAlias
 
 from pflow_lower.graph import Dominators, Graph
-from pflow_lower.ir import Workflow
+from pflow_lower.ir import Edge, Workflow
 
 END = "the end"
 """The point at which the outputs of the workflow are resolved."""
@@ -32,6 +32,12 @@ class Ways:
 
     workflow: Workflow
 
+    @cached_property
+    def error_edges(self) -> dict[str, Edge]:
+        """The `error` edges, by the nodes that they leave."""
+        edges = self.workflow.edges
+        return {edge.source: edge for edge in edges if edge.action == "error"}
+
     def ran(self, node: str) -> str:
         """Give the point at which a node has run, and may have failed."""
         return f"{node} has run"
@@ -42,17 +48,21 @@ class Ways:
 
     def succeeded(self, node: str) -> str:
         """Give the point at which a node has run and not failed."""
-        return f"{node} has succeeded" if node in self._handled else self.ran(node)
+        return f"{node} has succeeded" if node in self.error_edges else self.ran(node)
 
     @property
     def branches(self) -> bool:
         """Tell whether there is more than one way."""
         leaving = Counter(edge.source for edge in self.workflow.edges)
-        return bool(self._handled) or any(count > 1 for count in leaving.values())
+        return bool(self.error_edges) or any(count > 1 for count in leaving.values())
 
     def is_sure(self, point: str, goal: str) -> bool:
         """Tell whether every way to the goal leads through the point."""
         return self._dominators.dominates(point, goal)
+
+    def parting(self, point: str, goal: str) -> str:
+        """Give the node behind which some ways to the goal lead past the point."""
+        return self._nodes[self._dominators.meet(point, goal)]
 
     def bypassed(
         self, questions: Iterable[tuple[Stations, str]]
@@ -76,16 +86,23 @@ class Ways:
         return self.ran(self.workflow.start)
 
     @cached_property
-    def _handled(self) -> frozenset[str]:
-        """The nodes that have an `error` edge."""
-        edges = self.workflow.edges
-        return frozenset(edge.source for edge in edges if edge.action == "error")
+    def _nodes(self) -> dict[str, str]:
+        """The node that each point is about."""
+        return {
+            point: node.id
+            for node in self.workflow.nodes
+            for point in (
+                self.ran(node.id),
+                self.succeeded(node.id),
+                self.failed(node.id),
+            )
+        }
 
     @cached_property
     def _graph(self) -> Graph:
         edges = []
         last = dict.fromkeys(node.id for node in self.workflow.nodes)
-        for node in self._handled:
+        for node in self.error_edges:
             edges.append((self.ran(node), self.succeeded(node)))
             edges.append((self.ran(node), self.failed(node)))
         for edge in self.workflow.edges:

@@ -120,7 +120,7 @@ class Self(Step):
         return {"value": 10}
 
 
-class INPUTS2(BatchStep):
+class INPUTS(BatchStep):
     node_id = "INPUTS"
     node_type = EchoNode
     alias = "item"
@@ -847,10 +847,10 @@ def build_flow() -> WorkflowFlow:
     build_flow_2 = BuildFlow()
     outputs_for_2 = OutputsFor()
     concat_2 = Concat()
-    flow_2 = Flow()
+    flow = Flow()
     scope_2 = Scope3()
     self = Self()
-    inputs = INPUTS2()
+    inputs = INPUTS()
     echonode = EchoNode2()
     workflow_flow = WorkflowFlow2()
     workflowflow = WorkflowFlow3()
@@ -928,8 +928,8 @@ def build_flow() -> WorkflowFlow:
     main_2 >> build_flow_2
     build_flow_2 >> outputs_for_2
     outputs_for_2 >> concat_2
-    concat_2 >> flow_2
-    flow_2 >> scope_2
+    concat_2 >> flow
+    flow >> scope_2
     scope_2 >> self
     self >> inputs
     inputs >> echonode
