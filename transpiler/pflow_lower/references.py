@@ -5,13 +5,11 @@ reference stands in: `docs/language.md` §§ 2 and 3. Where the outputs of a nod
 or the type of an input are known, the rest of the path is checked as well.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import chain
 
-from pflow_lower.catalog import BATCH_OUTPUTS, ERROR_OUTPUTS, Catalog, Kind
+from pflow_lower.bindings import Bindings
+from pflow_lower.catalog import ERROR_OUTPUTS, Catalog, Kind
 from pflow_lower.diagnostics import (
     Code,
     Diagnostic,
@@ -23,10 +21,8 @@ from pflow_lower.diagnostics import (
     report,
     suggest,
 )
-from pflow_lower.graph import Graph
 from pflow_lower.ir import (
     BatchStep,
-    Input,
     Step,
     TemplateValue,
     Value,
@@ -37,7 +33,6 @@ from pflow_lower.source import Location
 from pflow_lower.template import (
     INDEX,
     LiteralOperand,
-    Operand,
     PathOperand,
     Reference,
     Segment,
@@ -55,25 +50,10 @@ _NO_LISTS = {
 _CONSTANTS = {"None": "null", "True": "true", "False": "false"}
 """What Python calls the literals of JSON."""
 
-_INPUT_KINDS: Mapping[str, Kind] = {
-    "string": "string",
-    "str": "string",
-    "number": "number",
-    "integer": "number",
-    "int": "number",
-    "float": "number",
-    "boolean": "boolean",
-    "bool": "boolean",
-    "object": "object",
-    "dict": "object",
-    "array": "array",
-    "list": "array",
-}
-
 
 def check_references(workflow: Workflow, catalog: Catalog) -> tuple[Diagnostic, ...]:
     """Report every reference that would not find what it names."""
-    return tuple(_Names(workflow, catalog).check())
+    return tuple(_Checker(Bindings(workflow, catalog)).check())
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,59 +75,17 @@ class _Site:
         return self.operand is not self.reference.operands[-1]
 
 
-@dataclass(frozen=True)
-class _Names:
-    """The names of one workflow, and what is known of them.
+@dataclass(frozen=True, slots=True)
+class _Checker:
+    """Checks the references of one workflow.
 
     What `wiring.py` reports is not reported once more by what follows from it.
     """
 
-    workflow: Workflow
-    catalog: Catalog
-
-    @cached_property
-    def nodes(self) -> dict[str, Step]:
-        return {node.id: node for node in self.workflow.nodes}
-
-    @cached_property
-    def inputs(self) -> dict[str, Input]:
-        return {each.name: each for each in self.workflow.inputs}
-
-    @cached_property
-    def aliases(self) -> dict[str, BatchStep]:
-        """For each name of an item, a node that binds it."""
-        batches = [node for node in self.workflow.nodes if isinstance(node, BatchStep)]
-        names = {node.batch.alias: node for node in reversed(batches)}
-        return names | ({INDEX: batches[0]} if batches else {})
-
-    @cached_property
-    def ambiguous(self) -> frozenset[str]:
-        """The names that stand for more than one thing."""
-        names = Counter(node.id for node in self.workflow.nodes)
-        names.update(self.inputs.keys())
-        return frozenset(name for name, count in names.items() if count > 1)
-
-    @cached_property
-    def graph(self) -> Graph | None:
-        """The graph; None where it is not the one that was meant."""
-        edges = [(edge.source, edge.target) for edge in self.workflow.edges]
-        ends = {self.workflow.start, *chain.from_iterable(edges)}
-        graph = Graph.of(self.nodes, edges)
-        return graph if ends <= self.nodes.keys() and not graph.cycle() else None
-
-    @cached_property
-    def reached(self) -> frozenset[str]:
-        """The nodes that run at all, if only on one branch."""
-        return self.graph.reachable(self.workflow.start) if self.graph else frozenset()
-
-    @cached_property
-    def handled(self) -> frozenset[str]:
-        """The nodes that have an `error` edge."""
-        edges = self.workflow.edges
-        return frozenset(edge.source for edge in edges if edge.action == "error")
+    names: Bindings
 
     def check(self) -> Iterator[Diagnostic]:
-        for node in self.workflow.nodes:
+        for node in self.names.workflow.nodes:
             bound: frozenset[str] = frozenset()
             if isinstance(node, BatchStep):
                 place = node.batch.location.at("items")
@@ -157,7 +95,7 @@ class _Names:
                     yield from self._check_items(node.batch.items, place)
                 bound = frozenset({node.batch.alias, INDEX})
             yield from self._check_value(node.params, node, bound)
-        for output in self.workflow.outputs:
+        for output in self.names.workflow.outputs:
             if output.source is not None:
                 yield from self._check_value(output.source, None, frozenset())
 
@@ -174,42 +112,32 @@ class _Names:
 
     def _check_path(self, path: PathOperand, site: _Site) -> Iterator[Diagnostic]:
         name = path.name
-        if name in self.ambiguous:
+        if name in self.names.ambiguous:
             return
         if name in site.bound:
             kind: Kind = "number" if name == INDEX else "any"
             yield from _check_walk(path, site, kind, path.segments, quote(name))
-        elif name in self.nodes:
-            if not self._has_run(name, site):
+        elif name in self.names.nodes:
+            if not self.names.has_run(name, site.node):
                 yield self._not_run_yet(path, site)
             else:
                 yield from self._check_output(path, site)
-        elif name in self.inputs:
+        elif name in self.names.inputs:
             yield from self._check_input(path, site)
         else:
             yield self._unknown(path, site)
-
-    def _has_run(self, name: str, site: _Site) -> bool:
-        if site.node is None:
-            return True
-        here = site.node.id
-        if name == here:
-            return False
-        if self.graph is None or self.graph.comes_before(name, here):
-            return True
-        # Where an edge is missing, a node is not reached, and that is the mistake.
-        missing = not {name, here} <= self.reached
-        return missing and not self.graph.comes_before(here, name)
 
     def _not_run_yet(self, path: PathOperand, site: _Site) -> Diagnostic:
         assert site.node is not None
         here, there = quote(site.node.id), quote(path.name)
         hint = "refer to a node that comes before"
-        there_it_is = self.nodes[path.name].location.at("id")
+        there_it_is = self.names.nodes[path.name].location.at("id")
         related: tuple[Related, ...] = ()
         if path.name == site.node.id:
             message = f"{here} refers to its own outputs, which are not there yet"
-        elif self.graph and self.graph.comes_before(site.node.id, path.name):
+        elif self.names.graph and self.names.graph.comes_before(
+            site.node.id, path.name
+        ):
             message = f"{there} runs after {here}: it has no outputs yet"
             hint = f"turn the edges round, or {hint}"
             related = (Related(there_it_is, "it runs later"),)
@@ -222,9 +150,9 @@ class _Names:
 
     def _unknown(self, path: PathOperand, site: _Site) -> Diagnostic:
         place = site.location.slice(path.start, path.start + len(path.name))
-        if path.name in self.aliases:
+        if path.name in self.names.aliases:
             return self._outside(path.name, site, place)
-        permissive = self.workflow.resolution == "permissive"
+        permissive = self.names.workflow.resolution == "permissive"
         severity = Severity.WARNING if permissive else None
         message = f"no node or input is called {quote(path.name)}"
         hint = self._hint_for_unknown(path, site)
@@ -233,8 +161,8 @@ class _Names:
     def _hint_for_unknown(self, path: PathOperand, site: _Site) -> str:
         visible = [
             *sorted(site.bound),
-            *self.inputs,
-            *(node for node in self.nodes if self._has_run(node, site)),
+            *self.names.inputs,
+            *(node for node in self.names.nodes if self.names.has_run(node, site.node)),
         ]
         if path.segments:
             return suggest(path.name, visible, "the names here are")
@@ -242,7 +170,9 @@ class _Names:
         if alternative and path.name in _CONSTANTS:
             return f"for the literal, write {_CONSTANTS[path.name]}"
         for owner in filter(is_name, visible):
-            if owner in self.nodes and path.name in (self._outputs(owner) or ()):
+            if owner in self.names.nodes and path.name in (
+                self.names.outputs(owner) or ()
+            ):
                 return f"did you mean ${{{owner}.{path.name}}}?"
         if near := did_you_mean(path.name, visible):
             return near
@@ -252,7 +182,7 @@ class _Names:
 
     def _outside(self, name: str, site: _Site, place: Location) -> Diagnostic:
         """Say that the item or index of a batch is used where it is not bound."""
-        owner = self.aliases[name]
+        owner = self.names.aliases[name]
         hint = ""
         if isinstance(site.node, BatchStep) and name in (site.node.batch.alias, INDEX):
             owner = site.node
@@ -269,14 +199,14 @@ class _Names:
         return report(Code.ALIAS_OUTSIDE_BATCH, place, message, hint, related=related)
 
     def _check_input(self, path: PathOperand, site: _Site) -> Iterator[Diagnostic]:
-        each = self.inputs[path.name]
+        each = self.names.inputs[path.name]
         if not each.required and each.default is None and not site.guarded:
             message = f"input {quote(path.name)} is optional: it may be missing"
             hint = "give it a default"
             if path is site.operand:
                 hint = f"say what to take then, ${{{path} ?? ...}}, or {hint}"
             yield report(Code.MAYBE_NOT_GIVEN, _place(path, site), message, hint)
-        kind = _INPUT_KINDS.get(each.type or "", "any")
+        kind = self.names.input_kind(path.name)
         what = f"input {quote(path.name)}"
         yield from _check_walk(path, site, kind, path.segments, what)
 
@@ -284,13 +214,13 @@ class _Names:
         if not path.segments:
             return
         first, *rest = path.segments
-        node = self.nodes[path.name]
+        node = self.names.nodes[path.name]
         what = f"node {quote(node.id)}"
         if not isinstance(first, str):
             message = f"{what} has outputs by name, not by index"
             yield report(Code.IMPOSSIBLE_PATH, _place(path, site), message)
             return
-        outputs = self._outputs(node.id)
+        outputs = self.names.outputs(node.id)
         if outputs is None:
             return
         if first in outputs:
@@ -302,59 +232,29 @@ class _Names:
         hint = suggest(first, outputs, "it has")
         if first in ERROR_OUTPUTS:
             hint = 'a node has it only where an edge for the action "error" leaves it'
-        elif isinstance(node, BatchStep) and first in (self._inner_outputs(node) or ()):
+        elif isinstance(node, BatchStep) and first in (
+            self.names.inner_outputs(node) or ()
+        ):
             hint = f"${{{node.id}.results}} has what came of the items"
         yield report(Code.UNKNOWN_OUTPUT, _place(path, site), message, hint)
-
-    def _outputs(self, node_id: str) -> Mapping[str, Kind] | None:
-        """Give the outputs that a node may have, or None where nobody knows."""
-        node = self.nodes[node_id]
-        outputs = self._inner_outputs(node)
-        if isinstance(node, BatchStep):
-            outputs = BATCH_OUTPUTS
-        if outputs is not None and node.id in self.handled:
-            return {**outputs, **ERROR_OUTPUTS}
-        return outputs
-
-    def _inner_outputs(self, node: Step) -> Mapping[str, Kind] | None:
-        """Give the outputs of a node's type, whether it runs once or per item."""
-        known = self.catalog.find(node.type)
-        return known.outputs if known else None
 
     def _check_items(self, items: Value, place: Location) -> Iterator[Diagnostic]:
         """Report items that are known to be no list."""
         if not isinstance(items, TemplateValue) or items.template.whole is None:
             return
         first, *others = items.template.whole.operands
-        kind = "null" if first == LiteralOperand(None) else self._kind(first)
+        kind = "null" if first == LiteralOperand(None) else self.names.kind(first)
         if others or kind not in _NO_LISTS:
             return
         what, hint = _NO_LISTS[kind], ""
-        if isinstance(first, PathOperand) and first.name in self.nodes:
-            outputs = self._outputs(first.name) or {}
+        if isinstance(first, PathOperand) and first.name in self.names.nodes:
+            outputs = self.names.outputs(first.name) or {}
             arrays = [name for name in outputs if outputs[name] == "array"]
             if arrays:
                 hint = f"for example ${{{first.name}.{arrays[0]}}}"
         written = quote(str(items.template.whole))
         message = f"{written} is {what}: the items of a batch must be an array"
         yield report(Code.ITEMS_NOT_A_LIST, place, message, hint)
-
-    def _kind(self, operand: Operand) -> Kind:
-        """Give the kind of value that an operand is known to have."""
-        match operand:
-            case LiteralOperand(bool()):
-                return "boolean"
-            case LiteralOperand(int() | float()):
-                return "number"
-            case LiteralOperand(is_object=True):
-                return "object"
-            case PathOperand(name, ()) if name in self.inputs:
-                return _INPUT_KINDS.get(self.inputs[name].type or "", "any")
-            case PathOperand(name, ()) if name in self.nodes:
-                return "object"
-            case PathOperand(name, (str(output),)) if name in self.nodes:
-                return (self._outputs(name) or {}).get(output, "any")
-        return "any"
 
 
 def _check_walk(
