@@ -19,7 +19,8 @@ _serial = count()
 
 def ratios() -> Iterator[Ratio]:
     """Give the ratio of each case."""
-    bare = program("-c", "pass")
+    bare = program(sys.executable, "-c", "pass")
+    script = str(Path(sys.executable).with_name("pflow-lower"))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "docs.json")
         path.write_text(json.dumps(workflow(30), indent=2))
@@ -28,7 +29,7 @@ def ratios() -> Iterator[Ratio]:
             ("a workflow of 30 nodes", [str(path), "--quiet"], 14),
         )
         for name, arguments, bound in cases:
-            ours = program("-m", "pflow_lower", *arguments)
+            ours = program(script, *arguments)
             title = f"pflow-lower {name}, in bare starts of Python"
             yield compare(title, ours, bare, bound=bound, rounds=9)
     yield cpu()
@@ -67,11 +68,11 @@ def cpu_of_a_start() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def program(*arguments: str) -> Callable[[], None]:
-    """Give a run of Python with some arguments."""
+def program(*command: str) -> Callable[[], None]:
+    """Give a run of a program."""
 
     def run() -> None:
-        subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+        subprocess.run(command, check=True, capture_output=True)
 
     return run
 

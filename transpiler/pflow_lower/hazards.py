@@ -13,6 +13,7 @@ lead in a circle.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from pflow_lower.catalog import BATCH_OUTPUTS, ERROR_OUTPUTS, Catalog, Kind
 from pflow_lower.diagnostics import Code, Diagnostic, Related, quote, report
@@ -33,8 +34,7 @@ def check_hazards(workflow: Workflow, catalog: Catalog) -> tuple[Diagnostic, ...
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Site:
+class _Site(NamedTuple):
     """A reference, and the node that it is resolved for; None for an output."""
 
     node: Step | None
@@ -134,8 +134,7 @@ def _check_command(command: TemplateValue, alias: str) -> Iterator[Diagnostic]:
                 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Doubt:
+class _Doubt(NamedTuple):
     """A path that has no value on a way which leads past all the stations.
 
     `alone` tells whether the reference has nothing else to take.

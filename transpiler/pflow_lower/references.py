@@ -7,6 +7,7 @@ or the type of an input are known, the rest of the path is checked as well.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pflow_lower.bindings import Bindings
 from pflow_lower.catalog import ERROR_OUTPUTS, Catalog, Kind
@@ -56,8 +57,7 @@ def check_references(workflow: Workflow, catalog: Catalog) -> tuple[Diagnostic, 
     return tuple(_Checker(Bindings(workflow, catalog)).check())
 
 
-@dataclass(frozen=True, slots=True)
-class _Site:
+class _Site(NamedTuple):
     """Where a path stands: in what operand of what reference, and what is bound there.
 
     `node` is the node in whose params or items that is; None for an output.
