@@ -124,7 +124,8 @@ def test_ids_that_begin_alike_take_linear_work() -> None:
             Counting.asked += 1
             return super().__contains__(name)
 
-    names = Names(taken=Counting(RESERVED_NAMES))
+    names = Names()
+    names.taken = Counting(RESERVED_NAMES)
     for number in range(1000):
         names.class_name("x" * MAX_NAME + str(number))
 

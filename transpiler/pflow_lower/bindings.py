@@ -7,7 +7,6 @@ input of a declared type; `${file}` the item of a batch. Nothing is judged here:
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 
@@ -32,12 +31,12 @@ _INPUT_KINDS: Mapping[str, Kind] = {
 }
 
 
-@dataclass(frozen=True)
 class Bindings:
     """The names of one workflow."""
 
-    workflow: Workflow
-    catalog: Catalog
+    def __init__(self, workflow: Workflow, catalog: Catalog) -> None:
+        self.workflow = workflow
+        self.catalog = catalog
 
     @cached_property
     def nodes(self) -> dict[str, Step]:

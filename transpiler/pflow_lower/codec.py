@@ -9,7 +9,6 @@ comes out as it was written, key order and spelling and all, but for `$schema`.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from pflow_lower.diagnostics import Code, Diagnostic, report
@@ -95,11 +94,11 @@ def thaw(value: Value) -> JSON:
             return {key: thaw(item) for key, item in entries}
 
 
-@dataclass(slots=True)
 class _Decoder:
     """Decodes one document and keeps what it has to say about its templates."""
 
-    diagnostics: list[Diagnostic] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.diagnostics: list[Diagnostic] = []
 
     def workflow(self, value: _Object) -> Workflow:
         root = Location()

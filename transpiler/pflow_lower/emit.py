@@ -20,7 +20,6 @@ The bytes depend on the workflow and the version alone: `docs/language.md` § 4.
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 from pflow_lower.catalog import Catalog, ImportReference
 from pflow_lower.expressions import Compiler
@@ -87,20 +86,19 @@ def _header(normalised: JSON) -> Iterator[str]:
     yield "# ruff: noqa"
 
 
-@dataclass(slots=True)
 class _Emitter:
     """Writes one module, and keeps what it has used of others."""
 
-    workflow: LoweredWorkflow
-    catalog: Catalog
-    results: ResultForm
-    names: Names = field(default_factory=Names)
-    compiler: Compiler = field(init=False)
-    classes_of: dict[str, str] = field(default_factory=dict)
-    imported: dict[ImportReference, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.compiler = Compiler(self.workflow.resolution)
+    def __init__(
+        self, workflow: LoweredWorkflow, catalog: Catalog, results: ResultForm
+    ) -> None:
+        self.workflow = workflow
+        self.catalog = catalog
+        self.results = results
+        self.names = Names()
+        self.compiler = Compiler(workflow.resolution)
+        self.classes_of: dict[str, str] = {}
+        self.imported: dict[ImportReference, str] = {}
         self.compiler.used.update(("WorkflowFlow", "main", "run_flow"))
         # The names that stand in the lowered IR come first: they must not change.
         for node in self.workflow.nodes:

@@ -8,8 +8,6 @@ The meaning is that of `docs/language.md` § 2, the functions are those of
 `runtime/scope.py`.
 """
 
-from dataclasses import dataclass, field
-
 from pflow_lower.ir import Array, Constant, Object, Resolution, TemplateValue, Value
 from pflow_lower.pyexpr import (
     Atom,
@@ -31,12 +29,12 @@ from pflow_lower.template import (
 )
 
 
-@dataclass(frozen=True, slots=True)
 class Compiler:
     """Compiles the values of one workflow; `used` collects what must be imported."""
 
-    resolution: Resolution
-    used: set[str] = field(default_factory=set)
+    def __init__(self, resolution: Resolution) -> None:
+        self.resolution = resolution
+        self.used: set[str] = set()
 
     def value(self, value: Value, *, nested: bool = False) -> Expression:
         """Compile a value.

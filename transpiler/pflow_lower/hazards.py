@@ -11,7 +11,6 @@ lead in a circle.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -146,13 +145,13 @@ class _Doubt(NamedTuple):
     alone: bool
 
 
-@dataclass(frozen=True)
 class _Branches:
     """What a workflow with branches has run, and what not, where references stand."""
 
-    workflow: Workflow
-    catalog: Catalog
-    ways: Ways
+    def __init__(self, workflow: Workflow, catalog: Catalog, ways: Ways) -> None:
+        self.workflow = workflow
+        self.catalog = catalog
+        self.ways = ways
 
     @cached_property
     def nodes(self) -> dict[str, Step]:

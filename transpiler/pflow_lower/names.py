@@ -6,7 +6,6 @@ the way of Python's names and ours.
 """
 
 import re
-from dataclasses import dataclass, field
 from keyword import iskeyword
 
 MAX_NAME = 32
@@ -38,12 +37,12 @@ RESERVED_NAMES = frozenset(
 """Names that a generated module uses for something of its own."""
 
 
-@dataclass(slots=True)
 class Names:
     """Gives out the names of one scope of a generated module, each once."""
 
-    taken: set[str] = field(default_factory=lambda: set(RESERVED_NAMES))
-    numbers: dict[str, int] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.taken = set(RESERVED_NAMES)
+        self.numbers: dict[str, int] = {}
 
     def take(self, wanted: str) -> str:
         """Give `wanted`, with a number behind it if it is taken or reserved."""

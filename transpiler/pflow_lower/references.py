@@ -6,7 +6,6 @@ or the type of an input are known, the rest of the path is checked as well.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from pflow_lower.bindings import Bindings
@@ -75,14 +74,14 @@ class _Site(NamedTuple):
         return self.operand is not self.reference.operands[-1]
 
 
-@dataclass(frozen=True, slots=True)
 class _Checker:
     """Checks the references of one workflow.
 
     What `wiring.py` reports is not reported once more by what follows from it.
     """
 
-    names: Bindings
+    def __init__(self, names: Bindings) -> None:
+        self.names = names
 
     def check(self) -> Iterator[Diagnostic]:
         for node in self.names.workflow.nodes:

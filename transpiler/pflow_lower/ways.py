@@ -11,7 +11,6 @@ that may be followed. The workflow must be one without errors.
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from typing import TypeAlias
@@ -26,11 +25,11 @@ Stations: TypeAlias = frozenset[str]
 """Points that a way may lead past."""
 
 
-@dataclass(frozen=True)
 class Ways:
     """The ways through one workflow, from its start to its end."""
 
-    workflow: Workflow
+    def __init__(self, workflow: Workflow) -> None:
+        self.workflow = workflow
 
     @cached_property
     def error_edges(self) -> dict[str, Edge]:
