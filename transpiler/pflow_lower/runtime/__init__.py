@@ -17,9 +17,11 @@ from pflow_lower.runtime.errors import (
     UnknownNodeTypeError,
 )
 from pflow_lower.runtime.flow import WorkflowFlow, run_flow
+from pflow_lower.runtime.gate import RateLimit
 from pflow_lower.runtime.inputs import Input
 from pflow_lower.runtime.items import ItemsError
 from pflow_lower.runtime.main import main
+from pflow_lower.runtime.retry import Retry
 from pflow_lower.runtime.scope import Scope, concat, decoded
 from pflow_lower.runtime.step import Step
 
@@ -33,6 +35,8 @@ __all__ = [
     "ItemsError",
     "MissingReferenceError",
     "MissingResultError",
+    "RateLimit",
+    "Retry",
     "RunError",
     "Scope",
     "Step",
