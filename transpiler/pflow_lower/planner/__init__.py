@@ -1,0 +1,16 @@
+"""The planner: from a sentence to a workflow that has been lowered.
+
+    from pflow_lower.planner import plan
+
+    planned = plan("Summarize all files in the folder", model="gpt-5.6-luna")
+    planned.ir                # the workflow, a dict for `pflow_lower.lower`
+    len(planned.attempts)     # how many replies it took
+    planned.diagnostics       # warnings about it
+
+What a model replies is read and lowered, never run or imported.
+"""
+
+from pflow_lower.planner.asking import ModelError
+from pflow_lower.planner.planning import Attempt, Plan, PlanError, plan
+
+__all__ = ["Attempt", "ModelError", "Plan", "PlanError", "plan"]

@@ -1,0 +1,165 @@
+"""The command line of the planner, `pflow-plan`."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from pflow_lower.atomic import is_special, replace_file
+from pflow_lower.config import Config, ConfigError, find_config
+from pflow_lower.jobs import (
+    BUG,
+    HAS_ERRORS,
+    INTERRUPTED,
+    OK,
+    WRONG_USAGE,
+    forget_stdout,
+    say,
+    write_stdout,
+)
+from pflow_lower.pipeline import Options
+from pflow_lower.planner.asking import ModelError
+from pflow_lower.planner.planning import Attempt, Plan, PlanError, plan_with
+from pflow_lower.planner.prompt import instructions
+from pflow_lower.reader import read_bytes
+from pflow_lower.render import render, wants_color
+from pflow_lower.version import __version__
+
+STDOUT = "-"
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("request", required=False)
+@click.option(
+    "-o",
+    "--output",
+    default=STDOUT,
+    metavar="FILE",
+    help="Write the workflow there instead of to standard output.",
+)
+@click.option(
+    "-m",
+    "--model",
+    metavar="NAME",
+    help='A model that "llm models" lists; by default the default of llm.',
+)
+@click.option(
+    "--attempts",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="How often the model is asked; a reply with errors goes back to it.",
+)
+@click.option(
+    "--prompt", is_flag=True, help="Print what the model is told, and ask nothing."
+)
+@click.version_option(__version__, prog_name="pflow-plan")
+def command(request: str | None, **settings: Any) -> int:
+    """Have a model write the workflow that REQUEST, a sentence, asks for.
+
+    The workflow has been lowered, so it is sound, but it has not been run: look at
+    it first. Node types of your own stand in pyproject.toml, as for pflow-lower.
+    """
+    # click itself would make 1 of both of these.
+    try:
+        return _run(request, **settings)
+    except KeyboardInterrupt:
+        say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read it has enough
+        forget_stdout()
+        return WRONG_USAGE
+
+
+def status(arguments: Sequence[str]) -> int:
+    """Run the command line; give its exit status, as that of `pflow-lower`."""
+    try:
+        result = command.main(
+            args=list(arguments), prog_name="pflow-plan", standalone_mode=False
+        )
+        return int(result or OK)
+    except click.ClickException as error:
+        error.show()
+    except (ModelError, ImportError) as error:
+        say(f"pflow-plan: error: {error}")
+    except ConfigError as error:
+        say(str(error))
+    except (click.Abort, KeyboardInterrupt):
+        say("interrupted")
+        return INTERRUPTED
+    except OSError as error:
+        say(f"{error.filename or '<stdout>'}: error: {error.strerror}")
+    except Exception:
+        import traceback
+
+        traceback.print_exc(file=sys.stderr)
+        say("this is a bug in pflow-lower; please report it with the request")
+        return BUG
+    return WRONG_USAGE
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line, and exit with its status."""
+    sys.exit(status(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(
+    request: str | None, output: str, model: str | None, attempts: int, prompt: bool
+) -> int:
+    config = find_config(Path() if output == STDOUT else Path(output).parent)
+    if prompt:
+        write_stdout(instructions(config.nodes))
+        return OK
+    if request is None or not request.strip():
+        raise click.UsageError("say what the workflow is to do")
+    if output != STDOUT:
+        is_special(output)  # that it is a folder is said before a model is paid for
+    options = Options(
+        nodes=config.nodes, strict=bool(config.strict), ignore=config.ignore
+    )
+    try:
+        planned = plan_with(options, request, model=model, attempts=attempts)
+    except PlanError as error:
+        _report(error.best)
+        say(f"pflow-plan: error: {error}")
+        return HAS_ERRORS
+    return _deliver(planned, output, config)
+
+
+def _report(best: Attempt) -> None:
+    """Show a reply that came to nothing, on standard error."""
+    say("the best reply was:\n")
+    say(
+        "".join(
+            char if char.isprintable() or char in "\n\t" else f"\\u{ord(char):04x}"
+            for char in best.text
+        )
+    )
+    say("")
+
+
+def _deliver(planned: Plan, output: str, config: Config) -> int:
+    """Write the workflow, and say what there is to say about it."""
+    data = planned.text.encode()
+    shown = "<stdout>" if output == STDOUT else output
+    if planned.diagnostics:
+        _, document, _ = read_bytes(shown, data)
+        color = wants_color("auto", sys.stderr, os.environ)
+        say(render(planned.diagnostics, document, color=color))
+    if config.results == "record":
+        say('note: it is written for results = "value", not for "record"')
+    if output == STDOUT:
+        write_stdout(planned.text)
+        return OK
+    try:
+        replace_file(output, data)
+    except OSError:
+        # What a model was paid for is not lost because of a disk that is full.
+        say(f"{output} cannot be written, so the workflow goes to standard output")
+        write_stdout(planned.text)
+        raise
+    say(f"wrote {output}")
+    return OK

@@ -1,0 +1,97 @@
+"""A JSON Schema in words: what the planner's prompt says about the keys of a workflow.
+
+Before:  {"as": {"type": "string", "default": "item", "description": "The name of ..."}}
+After:   - `as` (string; default "item"): The name of ...
+
+Each object that the schema defines gets a heading and a line for each of its keys;
+objects inside those are indented below their key.
+"""
+
+from collections.abc import Iterator
+from json import dumps
+from typing import Any, TypeAlias
+
+_Schema: TypeAlias = dict[str, Any]
+
+_BOUNDS = {
+    "minimum": "at least",
+    "maximum": "at most",
+    "exclusiveMinimum": "more than",
+    "exclusiveMaximum": "less than",
+}
+_CHOICES = ("anyOf", "oneOf")
+_REFERENCE = "#/$defs/"
+
+
+def outline(schema: _Schema) -> str:
+    """Give every key that the schema of workflows knows, as Markdown."""
+    sections = {"workflow": schema, **schema["$defs"]}
+    return "\n\n".join(
+        "\n".join([*_heading(name, section), *_keys(section)])
+        for name, section in sections.items()
+    )
+
+
+def _heading(name: str, section: _Schema) -> Iterator[str]:
+    yield from (f"### {name}", "")
+    if "description" in section:
+        yield from (section["description"], "")
+
+
+def _keys(schema: _Schema, indent: str = "") -> Iterator[str]:
+    """Give a line for each key of an object, and for the keys of objects in it."""
+    required = schema.get("required", ())
+    for name, value in schema.get("properties", {}).items():
+        facts = [*_kinds(value), *_limits(value)]
+        if name in required:
+            facts.append("required")
+        about = f": {value['description']}" if "description" in value else ""
+        yield f"{indent}- `{name}` ({'; '.join(facts)}){about}"
+        yield from _keys(value, f"{indent}  ")
+    for choice in _choices(schema):
+        yield from _keys(choice, indent)
+
+
+def _choices(schema: _Schema) -> Iterator[_Schema]:
+    for keyword in _CHOICES:
+        yield from schema.get(keyword, ())
+
+
+def _kinds(schema: _Schema) -> Iterator[str]:
+    """Say what a value has to be, in one phrase or in none."""
+    kinds = [*_own_kinds(schema)]
+    for choice in _choices(schema):
+        kinds.extend(_kinds(choice))
+    yield " or ".join(dict.fromkeys(kinds)) or "any value"
+
+
+def _own_kinds(schema: _Schema) -> Iterator[str]:
+    if "$ref" in schema:
+        yield schema["$ref"].removeprefix(_REFERENCE)
+    elif "enum" in schema:
+        yield " or ".join(map(_json, schema["enum"]))
+    elif "const" in schema:
+        yield _json(schema["const"])
+    elif schema.get("type") == "array" and "items" in schema:
+        yield f"array of {next(_kinds(schema['items']))}"
+    elif schema.get("type") == "object" and isinstance(
+        members := schema.get("additionalProperties"), dict
+    ):
+        yield f"object of name to {next(_kinds(members))}"
+    elif "type" in schema:
+        types = schema["type"]
+        yield " or ".join([types] if isinstance(types, str) else types)
+
+
+def _limits(schema: _Schema) -> Iterator[str]:
+    for keyword, words in _BOUNDS.items():
+        if keyword in schema:
+            yield f"{words} {schema[keyword]}"
+    if "pattern" in schema:
+        yield f"of the form {schema['pattern']}"
+    if "default" in schema:
+        yield f"default {_json(schema['default'])}"
+
+
+def _json(value: object) -> str:
+    return dumps(value, ensure_ascii=False)

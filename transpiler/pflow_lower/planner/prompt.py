@@ -1,0 +1,98 @@
+"""What a model is told: `prompt.md`, filled from the catalog, the schema, examples.
+
+The text is for people to read and to change. What it says of node types and keys is
+not in it but put in here, so that it says what this version knows and no more.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from importlib.resources import files
+from types import MappingProxyType
+
+from pflow_lower.catalog import BATCH_OUTPUTS, Catalog, ImportReference
+from pflow_lower.planner.outline import outline
+from pflow_lower.schema import schema_text
+
+EXAMPLES = ("summarize_files", "translate_notes")
+"""Workflows in `examples/`; the request that each answers is its description."""
+
+_PLACE = re.compile(r"\{\{(\w+)\}\}")
+_CITATION = re.compile(r" ?\(`docs/[^)]*\)")
+_NO_NODES: Mapping[str, ImportReference] = MappingProxyType({})
+
+
+def instructions(nodes: Mapping[str, ImportReference] = _NO_NODES) -> str:
+    """Give everything that a model is told before the request.
+
+    `nodes` are the node types of one's own, beside the built-in ones or instead.
+    """
+    fillings = {
+        "node_types": "\n".join(_node_types(Catalog(nodes))),
+        "batch_outputs": ", ".join(f"`{name}`" for name in [*BATCH_OUTPUTS][1:]),
+        "keys": outline(json.loads(schema_text())),
+        "examples": "\n\n".join(map(_example, EXAMPLES)),
+    }
+    return _PLACE.sub(lambda place: fillings[place[1]], _read("prompt.md"))
+
+
+def again(request: str, reply: str, diagnostics: str) -> str:
+    """Give the prompt after a reply that did not lower: what it was, what is wrong."""
+    return (
+        f"{request}\n\n"
+        f"Your last reply to this was:\n\n```json\n{reply}\n```\n\n"
+        f"It is not a workflow that can be run. This is what is wrong, "
+        f"as line:column of your reply:\n\n```\n{diagnostics}\n```\n\n"
+        "Reply with the whole workflow, mended: one JSON object and nothing besides."
+    )
+
+
+def example_text(name: str) -> str:
+    """Give the workflow of an example, as its file has it."""
+    return _read(f"examples/{name}.json")
+
+
+def _example(name: str) -> str:
+    text = example_text(name)
+    request = json.loads(text)["description"]
+    return f"Request: {request}\n\n```json\n{text.rstrip()}\n```"
+
+
+def _node_types(catalog: Catalog) -> Iterator[str]:
+    """Give the lines about each node type."""
+    for name in dict.fromkeys(catalog.names):
+        if name in catalog.own:
+            yield f"- `{name}`: a node type of this project, {catalog.own[name]}."
+        else:
+            yield from _built_in(name, catalog)
+
+
+def _built_in(name: str, catalog: Catalog) -> Iterator[str]:
+    known = catalog.find(name)
+    if known is None or known.outputs is None:
+        raise AssertionError(f"the catalog does not know {name}, which it has")
+    # Only a class of ours is imported here: what it does, and which output is the
+    # primary one, it says itself.
+    module = import_module(known.reference.module)
+    node_class = getattr(module, known.reference.name)
+    about = _CITATION.sub("", (node_class.__doc__ or "").partition("\n")[0])
+    yield f"- `{name}`: {about}"
+    yield f"  - params: {', '.join(_params(known.required, known.params))}"
+    outputs = (
+        f"`{output}` ({kind}{'; primary' if output == node_class.result else ''})"
+        for output, kind in known.outputs.items()
+    )
+    yield f"  - outputs: {', '.join(outputs)}"
+
+
+def _params(required: tuple[str, ...], params: frozenset[str] | None) -> Iterator[str]:
+    if params is None:
+        yield "any"
+        return
+    yield from (f"`{name}` (required)" for name in required)
+    yield from (f"`{name}`" for name in sorted(params.difference(required)))
+
+
+def _read(name: str) -> str:
+    return files(__package__).joinpath(name).read_text("utf-8")
