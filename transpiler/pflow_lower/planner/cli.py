@@ -111,7 +111,7 @@ def _run(
 ) -> int:
     config = find_config(Path() if output == STDOUT else Path(output).parent)
     if prompt:
-        write_stdout(instructions(config.nodes))
+        write_stdout(f"{instructions(config.nodes)}\n")
         return OK
     if request is None or not request.strip():
         raise click.UsageError("say what the workflow is to do")

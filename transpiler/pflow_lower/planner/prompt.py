@@ -34,7 +34,8 @@ def instructions(nodes: Mapping[str, ImportReference] = _NO_NODES) -> str:
         "keys": outline(json.loads(schema_text())),
         "examples": "\n\n".join(map(_example, EXAMPLES)),
     }
-    return _PLACE.sub(lambda place: fillings[place[1]], _read("prompt.md"))
+    text = _read("prompt.md").rstrip()
+    return _PLACE.sub(lambda place: fillings[place[1]], text)
 
 
 def again(request: str, reply: str, diagnostics: str) -> str:
