@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench
+.PHONY: help run test lint bench plan-eval
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,3 +29,6 @@ lint: $(READY) ## ruff, mypy --strict, import-linter
 
 bench: $(READY) ## timings, as ratios measured side by side in one run
 	$(BIN)/python -m bench $(ARGS)
+
+plan-eval: $(READY) ## score a model of the library llm on 40 requests: MODEL=name
+	@$(BIN)/python -m bench.plan_eval --model '$(MODEL)' $(ARGS)
