@@ -17,7 +17,10 @@ from pflow_lower.ir import (
     Input,
     Object,
     Output,
+    RateLimit,
+    Retry,
     Step,
+    Stream,
     TemplateValue,
     Value,
     Workflow,
@@ -63,8 +66,27 @@ def shuffled(
 
 
 FILLED = st.text(min_size=1, max_size=5)
+STREAMS = st.sampled_from(["jsonl", "csv", "lines", "glob"]).flatmap(
+    lambda form: st.fixed_dictionaries({form: STRINGS.filter(bool)})
+)
+RETRIES = shuffled(
+    {},
+    {
+        "max_attempts": st.integers(1, 100),
+        "wait": st.integers(0, 9) | st.floats(0, 9),
+        "backoff": st.integers(1, 9) | st.floats(1, 9),
+        "max_wait": st.integers(0, 9) | st.floats(0, 9),
+        "jitter": st.sampled_from(["none", "full"]),
+        "on": st.lists(
+            st.sampled_from(["TimeoutError", "a.b.C"]) | st.integers(400, 599),
+            min_size=1,
+            max_size=3,
+        ),
+    },
+    st.just({}),
+)
 BATCHES = shuffled(
-    {"items": STRINGS | st.lists(VALUES, max_size=3)},
+    {"items": STRINGS | st.lists(VALUES, max_size=3) | STREAMS},
     {
         "as": st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_]{0,5}", fullmatch=True),
         "parallel": st.booleans(),
@@ -72,6 +94,19 @@ BATCHES = shuffled(
         "error_handling": st.sampled_from(["fail_fast", "continue"]),
         "max_retries": st.integers(1, 10),
         "retry_wait": st.integers(0, 9) | st.floats(0, 9),
+        "max_items": st.integers(1),
+        "key": STRINGS.filter(bool),
+        "results_to": STRINGS.filter(bool),
+        "retry": RETRIES,
+        "timeout": st.integers(1) | st.floats(0.1, 9),
+        "batch_timeout": st.integers(1) | st.floats(0.1, 9),
+        "rate_limit": shuffled(
+            {"requests": st.integers(1), "per": st.integers(1) | st.floats(0.1, 9)},
+            {},
+            st.just({}),
+        ),
+        "tolerated_failure_count": st.integers(0),
+        "tolerated_failure_percentage": st.integers(0, 100) | st.floats(0, 100),
     },
     st.just({}),
 )
@@ -209,7 +244,76 @@ def test_what_is_not_given_has_its_default() -> None:
         error_handling="fail_fast",
         max_retries=1,
         retry_wait=0,
+        max_items=None,
+        key=None,
+        results_to=None,
+        retry=None,
+        timeout=None,
+        batch_timeout=None,
+        rate_limit=None,
+        tolerated_failure_count=None,
+        tolerated_failure_percentage=None,
     )
+    assert node.batch.stream is None
+
+
+def batch_of(**settings: JSON) -> Batch:
+    node = node_of({"batch": {"items": [], **settings}})
+    assert isinstance(node, BatchStep)
+    return node.batch
+
+
+@pytest.mark.parametrize(
+    ("retry", "expected"),
+    [
+        ({}, Retry(max_attempts=3, wait=0, backoff=1, jitter="none")),
+        ({"wait": 2.5, "max_attempts": 9}, Retry(max_attempts=9, wait=2.5)),
+        ({"backoff": 2}, Retry(wait=1, backoff=2, jitter="full")),
+        ({"backoff": 1}, Retry(wait=1, backoff=1, jitter="full")),
+        (
+            {"jitter": "none", "backoff": 2, "wait": 0},
+            Retry(wait=0, backoff=2, jitter="none"),
+        ),
+        ({"jitter": "full", "max_wait": 60}, Retry(jitter="full", max_wait=60)),
+        ({"on": ["TimeoutError", 429]}, Retry(on=("TimeoutError", 429))),
+    ],
+)
+def test_with_a_backoff_a_retry_has_other_defaults(
+    retry: dict[str, JSON], expected: Retry
+) -> None:
+    assert batch_of(retry=retry).retry == expected._replace(keys=tuple(retry))
+
+
+def test_a_rate_limit_is_decoded() -> None:
+    limit = batch_of(rate_limit={"per": 60, "requests": 50}).rate_limit
+
+    assert limit == RateLimit(50, 60, keys=("per", "requests"))
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "lines", "glob"])
+def test_what_items_are_read_from_is_a_stream(form: str) -> None:
+    assert batch_of(items={form: "a"}).stream == Stream(form, Constant("a"))
+    assert batch_of(items={form: "${a}/*"}).stream == Stream(form, template("${a}/*"))
+    assert batch_of(items=[{form: "a"}]).stream is None
+
+
+def test_a_key_and_the_path_of_results_are_templates() -> None:
+    batch = batch_of(key="${item.id}", results_to="${out}.jsonl")
+
+    assert batch.key == template("${item.id}")
+    assert batch.results_to == template("${out}.jsonl")
+    assert batch_of(key="a", results_to="b").key == Constant("a")
+
+
+def test_problems_of_those_templates_are_reported_where_they_are() -> None:
+    batch: JSON = {"results_to": "${", "key": "${", "items": {"csv": "${"}}
+    _, found = decode({"nodes": [{"id": "a", "type": "a", "batch": batch}]})
+
+    assert [one.path[3:] for one in found] == [
+        ("results_to",),
+        ("key",),
+        ("items", "csv"),
+    ]
 
 
 def test_an_input_without_a_default_is_told_from_one_that_is_null() -> None:

@@ -95,6 +95,24 @@ digraph workflow {
     )
 
 
+@pytest.mark.parametrize(
+    ("items", "shown"),
+    [
+        ({"jsonl": "docs.jsonl"}, "line of docs.jsonl"),
+        ({"csv": "${out}/a.csv"}, "row of ${out}/a.csv"),
+        ({"lines": "notes.txt"}, "line of notes.txt"),
+        ({"glob": "*.txt"}, "file of *.txt"),
+    ],
+)
+def test_what_items_are_read_from(items: dict[str, str], shown: str) -> None:
+    node = {"id": "a", "type": "echo", "batch": {"items": items}}
+    inputs = {"out": {"default": "."}}
+
+    assert f"per {shown}, one by one" in draw(
+        {"nodes": [node], "inputs": inputs}, "dot"
+    )
+
+
 HOSTILE = ['"];]', "a\nb", "\\", "<b>", "end", "x" * 200, "\0\u2028", '"]]\nclick n0']
 
 

@@ -136,14 +136,36 @@ def build_flow() -> WorkflowFlow:
         ({"max_concurrent": 7}, 'max_concurrent = 1|error_handling = "fail_fast"'),
         (
             {"max_retries": 3},
-            'max_concurrent = 1|error_handling = "fail_fast"|max_attempts = 3',
+            'max_concurrent = 1|error_handling = "fail_fast"'
+            '|retry = Retry(max_attempts=3, on=("BaseException",))',
         ),
         (
             {"error_handling": "continue", "max_retries": 3, "retry_wait": 0.5},
             'max_concurrent = 1|error_handling = "continue"'
-            "|max_attempts = 3|retry_wait = 0.5",
+            '|retry = Retry(max_attempts=3, wait=0.5, on=("BaseException",))',
         ),
         ({"retry_wait": 5}, 'max_concurrent = 1|error_handling = "fail_fast"'),
+        (
+            {
+                "timeout": 0.5,
+                "batch_timeout": 600,
+                "rate_limit": {"per": 60, "requests": 50},
+            },
+            'max_concurrent = 1|error_handling = "fail_fast"'
+            "|timeout = 0.5|batch_timeout = 600"
+            "|rate_limit = RateLimit(requests=50, per=60)",
+        ),
+        (
+            {
+                "retry": {"max_attempts": 1},
+                "tolerated_failure_percentage": 2.5,
+                "tolerated_failure_count": 0,
+                "error_handling": "continue",
+            },
+            'max_concurrent = 1|error_handling = "continue"'
+            "|tolerated_failure_count = 0|tolerated_failure_percentage = 2.5"
+            "|retry = Retry()",
+        ),
     ],
 )
 def test_the_settings_of_a_batch(batch: dict[str, Any], lines: str) -> None:
@@ -156,6 +178,103 @@ def test_the_settings_of_a_batch(batch: dict[str, Any], lines: str) -> None:
         'alias = "item"',
         *lines.split("|"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("retry", "code"),
+    [
+        ({}, "Retry(max_attempts=3)"),
+        ({"max_attempts": 1, "wait": 0, "jitter": "none", "backoff": 1}, "Retry()"),
+        ({"wait": 2.5}, "Retry(max_attempts=3, wait=2.5)"),
+        ({"backoff": 2}, 'Retry(max_attempts=3, wait=1, backoff=2, jitter="full")'),
+        (
+            {"backoff": 1.5, "wait": 0, "jitter": "none", "max_wait": 60},
+            "Retry(max_attempts=3, backoff=1.5, max_wait=60)",
+        ),
+        ({"on": [429]}, "Retry(max_attempts=3, on=(429,))"),
+        (
+            {"on": ["a.B", 500], "max_attempts": 100},
+            'Retry(max_attempts=100, on=("a.B", 500))',
+        ),
+    ],
+)
+def test_a_retry_says_what_the_runtime_would_not_do_by_itself(
+    retry: dict[str, Any], code: str
+) -> None:
+    body = class_of({**ECHO, "batch": {"items": [], "retry": retry}})
+
+    assert f"\n    retry = {code}\n" in body
+
+
+@pytest.mark.parametrize(
+    ("settings", "imported"),
+    [
+        ({}, []),
+        ({"retry": {}}, ["Retry"]),
+        ({"max_retries": 2}, ["Retry"]),
+        ({"rate_limit": {"requests": 1, "per": 1}}, ["RateLimit"]),
+    ],
+)
+def test_what_settings_are_made_of_is_imported_where_it_is_used(
+    settings: dict[str, Any], imported: list[str]
+) -> None:
+    module = module_of({**ECHO, "batch": {"items": [], **settings}})
+    head = module.partition("\nclass ")[0]
+
+    assert [name for name in ("RateLimit", "Retry") if name in head] == imported
+
+
+def test_a_class_whose_items_are_read_and_whose_results_are_written() -> None:
+    batch = {
+        "items": {"jsonl": "${folder}/in.jsonl"},
+        "max_items": 1000,
+        "as": "doc",
+        "key": "${doc.id}",
+        "results_to": "${folder}/out.jsonl",
+    }
+    node = {**ECHO, "batch": batch, "params": {"value": "${doc.text}"}}
+
+    assert class_of(node, inputs={"folder": {"type": "string"}}) == (
+        """\
+    node_id = "a"
+    node_type = EchoNode
+    items_source = "${folder}/in.jsonl"
+    items_from = "jsonl"
+    max_items = 1000
+    alias = "doc"
+    max_concurrent = 1
+    error_handling = "fail_fast"
+
+    def items_for(self, scope: Scope) -> object:
+        return {"jsonl": concat(scope.lookup("folder"), "/in.jsonl")}
+
+    def key_for(self, scope: Scope) -> object:
+        return scope.lookup("doc", "id")
+
+    def results_to_for(self, scope: Scope) -> object:
+        return concat(scope.lookup("folder"), "/out.jsonl")
+
+    def params_for(self, scope: Scope) -> dict[str, object]:
+        return {"value": scope.lookup("doc", "text")}"""
+    )
+
+
+@pytest.mark.parametrize("form", ["csv", "lines", "glob"])
+def test_items_that_are_read_from_a_path_without_references(form: str) -> None:
+    body = class_of({**ECHO, "batch": {"items": {form: "a.txt"}}})
+
+    assert f'    items_source = "a.txt"\n    items_from = "{form}"\n' in body
+    assert body.endswith(f'        return {{"{form}": "a.txt"}}')
+
+
+def test_a_path_is_what_it_is_when_the_lowered_workflow_is_lowered_again() -> None:
+    inputs: dict[str, Any] = {"path": {}}
+    node = {**ECHO, "batch": {"items": {"glob": "${path}"}}}
+    lowered = lower({"nodes": [node], "inputs": inputs})
+    code = '{"glob": decoded(scope.lookup("path"))}'
+
+    assert f"        return {code}\n" in lowered.module
+    assert f'        return {{"items": {code}}}\n' in lower(lowered.ir, name="x").module
 
 
 def test_records_are_a_setting_of_each_batch() -> None:

@@ -179,6 +179,33 @@ def test_elements_are_looked_for_in_items_and_outputs_too() -> None:
     ]
 
 
+def test_elements_are_looked_for_in_keys_and_paths_too() -> None:
+    each: dict[str, JSON] = {
+        "batch": {
+            "items": {"csv": "${b.results[0].in}"},
+            "key": "${item}-${b.results[0].run}",
+            "results_to": "${b.results[0].out}",
+        }
+    }
+    found = check({"b": batch(), "c": each}, "b>c")
+
+    assert {one.code for one in found} == {Code.MAYBE_NULL}
+    assert [one.path[3:] for one in found] == [
+        ("items", "csv"),
+        ("key",),
+        ("results_to",),
+    ]
+
+
+def test_results_in_a_file_have_no_elements_that_are_null() -> None:
+    nodes: Nodes = {
+        "b": batch(results_to="b.jsonl"),
+        "c": {"batch": {"items": {"jsonl": "${b.results}"}}},
+    }
+
+    assert check(nodes, "b>c") == ()
+
+
 # An item in a shell command.
 
 
@@ -445,6 +472,24 @@ def test_the_items_of_a_batch_may_be_of_a_node_that_has_not_run() -> None:
     (one,) = check({"a": {}, "b": {}, "c": {}, "d": each}, DIAMOND)
 
     assert one.path == ("nodes", 3, "batch", "items")
+
+
+def test_keys_and_paths_may_be_of_a_node_that_has_not_run() -> None:
+    each: dict[str, JSON] = {
+        "batch": {
+            "items": {"lines": "${b.value}"},
+            "key": "${b.value}-${item}-${a.value}",
+            "results_to": "${b.value}.jsonl",
+        }
+    }
+    found = check({"a": {}, "b": {}, "c": {}, "d": each}, DIAMOND)
+
+    assert {one.code for one in found} == {Code.MAYBE_NOT_RUN}
+    assert [one.path[3:] for one in found] == [
+        ("items", "lines"),
+        ("key",),
+        ("results_to",),
+    ]
 
 
 def test_the_item_of_a_batch_is_always_there() -> None:

@@ -118,6 +118,18 @@ def test_inline_items_stay_as_they_were_written() -> None:
     assert node["params"] == {"items": items}
 
 
+@pytest.mark.parametrize(
+    "items", [{"jsonl": "$<a>/b.jsonl"}, {"glob": "*.txt"}, {"csv": "${a}"}]
+)
+def test_what_items_are_read_from_stays_as_it_was_written(
+    items: dict[str, str],
+) -> None:
+    settings = {"items": items, "key": "${item.id}", "results_to": "out.jsonl"}
+    node = lowered_node({**BATCH, "batch": settings})
+
+    assert node["params"] == {"items": items}
+
+
 def test_classes_get_names_of_their_own() -> None:
     ids = ["a-b", "a_b", "plain", "Step", "class", "?", "\u2028", "__class__", "x" * 99]
     nodes = [

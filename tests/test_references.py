@@ -1,10 +1,11 @@
 import pytest
 
+from pflow_lower.bindings import Bindings
 from pflow_lower.catalog import Catalog
 from pflow_lower.codec import decode
 from pflow_lower.diagnostics import Code, Diagnostic, Severity
 from pflow_lower.references import check_references
-from pflow_lower.source import JSON, Path
+from pflow_lower.source import JSON
 
 INPUTS: JSON = {
     "topic": {"type": "string"},
@@ -55,7 +56,7 @@ def chain(text: JSON, at: int = 2, **keys: JSON) -> tuple[Diagnostic, ...]:
 def check(document: JSON) -> tuple[Diagnostic, ...]:
     workflow, found = decode(document)
     assert found == ()
-    return check_references(workflow, Catalog())
+    return check_references(Bindings(workflow, Catalog()))
 
 
 def found_in(text: str, at: int = 2, **keys: JSON) -> Found:
@@ -317,6 +318,104 @@ def test_paths_that_lead_nowhere(text: str, message: str) -> None:
     assert f"${{{_part(text, one)}}}" == text
 
 
+def kept(text: str, at: str) -> tuple[Diagnostic, ...]:
+    """Check a text where it stands in a batch that keeps its results in a file.
+
+    `at` is a key of the batch, or `value`, a param of the node that comes after it.
+    """
+    batch: dict[str, JSON] = {
+        "items": [1],
+        "as": "file",
+        "key": "${file}",
+        "results_to": "kept.jsonl",
+    }
+    if at in batch:
+        batch[at] = text
+    nodes: list[JSON] = [
+        {"id": "before", "type": "shell"},
+        {"id": "kept", "type": "echo", "batch": batch},
+        {
+            "id": "after",
+            "type": "echo",
+            "params": {"value": text if at == "value" else ""},
+        },
+    ]
+    edges: list[JSON] = [
+        {"from": "before", "to": "kept"},
+        {"from": "kept", "to": "after"},
+    ]
+    return check({"nodes": nodes, "edges": edges, "inputs": INPUTS})
+
+
+@pytest.mark.parametrize("rest", ["[0]", "[0].result", ".first", "[${count}]"])
+def test_nothing_is_inside_results_that_are_a_file(rest: str) -> None:
+    (one,) = kept(f"${{kept.results{rest}}}", "value")
+
+    assert one.code is Code.IMPOSSIBLE_PATH
+    assert one.message == (
+        'the output "results" of node "kept" is the path of a file: '
+        "nothing is inside it"
+    )
+    assert one.hint == (
+        'a batch reads that file with "items": {"jsonl": "${kept.results}"}'
+    )
+
+
+@pytest.mark.parametrize("text", ["${kept.results}", "${kept.errors[0]}", "${kept}"])
+def test_the_file_itself_and_other_outputs_are_let_through(text: str) -> None:
+    assert kept(text, "value") == ()
+
+
+@pytest.mark.parametrize("key", ["${file}", "${file.a} ${__index__}", "${topic}"])
+def test_the_item_is_known_in_the_key(key: str) -> None:
+    assert kept(key, "key") == ()
+
+
+@pytest.mark.parametrize("at", ["key", "results_to"])
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("${nobody}", Code.UNKNOWN_NAME),
+        ("${after.value}", Code.NOT_RUN_YET),
+        ("${kept.results}", Code.NOT_RUN_YET),
+        ("${before.nothing}", Code.UNKNOWN_OUTPUT),
+        ("${count.x}", Code.IMPOSSIBLE_PATH),
+        ("${style}", Code.MAYBE_NOT_GIVEN),
+    ],
+)
+def test_references_in_settings_are_checked_as_any(
+    at: str, text: str, code: Code
+) -> None:
+    (one,) = kept(text, at)
+
+    assert (one.code, one.path) == (code, ("nodes", 1, "batch", at))
+    assert _part(text, one) in text
+
+
+def test_references_in_what_is_read_are_checked_as_any() -> None:
+    (one,) = batch_over({"glob": "${nobody}/*.txt"})
+
+    assert (one.code, one.path) == (
+        Code.UNKNOWN_NAME,
+        ("nodes", 1, "batch", "items", "glob"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "what"), [("file", "item"), ("__index__", "index of an item")]
+)
+def test_the_item_is_not_known_in_the_name_of_the_results(name: str, what: str) -> None:
+    text = f"out/${{{name}}}.jsonl"
+    (one,) = kept(text, "results_to")
+
+    assert one.code is Code.ALIAS_OUTSIDE_BATCH
+    assert _part(text, one) == name
+    assert one.message == (
+        f'"{name}" is the {what} of "kept", known in its params and its key only'
+    )
+    assert one.hint == "the results of all items go to one file"
+
+
 def test_the_index_of_an_item_is_a_number() -> None:
     assert said("${__index__.x}", 1) == '"__index__" is a number: nothing is inside it'
 
@@ -404,66 +503,6 @@ def test_no_reference_is_suggested_that_could_not_be_written() -> None:
     (one,) = batch_over("${rows}", outputs={"a": {"source": "${item}"}})
 
     assert (one.path, one.hint) == (("outputs", "a", "source"), "")
-
-
-@pytest.mark.parametrize(
-    "items",
-    [
-        "${rows}",
-        "${anything}",
-        "${topic}",
-        "${ls.files}",
-        "${ls.stdout}",
-        "${ls.stdout.rows}",
-        "${options.rows}",
-        "${count ?? rows}",
-        "${[]}",
-        '${"[1, 2]"}',
-        ["${count}", "${ls}"],
-    ],
-)
-def test_items_that_may_be_a_list(items: JSON) -> None:
-    assert batch_over(items) == ()
-
-
-@pytest.mark.parametrize(
-    ("items", "what", "hint"),
-    [
-        ("${count}", "a number", ""),
-        ("${flag}\n", "a boolean", ""),
-        ("$<options>", "an object", ""),
-        ("${3}", "a number", ""),
-        ("${false}", "a boolean", ""),
-        ("${null}", "null", ""),
-        ("${{}}", "an object", ""),
-        ("${ls}", "an object", "for example ${ls.lines}"),
-        ("${ls.exit_code}", "a number", "for example ${ls.lines}"),
-    ],
-)
-def test_items_that_are_no_list(items: str, what: str, hint: str) -> None:
-    (one,) = batch_over(items)
-    shown = f"${{{items.strip()[2:-1]}}}"
-
-    assert (one.code, one.path) == (
-        Code.ITEMS_NOT_A_LIST,
-        ("nodes", 1, "batch", "items"),
-    )
-    assert one.message == f'"{shown}" is {what}: the items of a batch must be an array'
-    assert one.hint == hint
-
-
-def test_items_with_an_unbound_reference_have_one_mistake() -> None:
-    own: Path = ("nodes", 1, "batch", "items")
-    document: dict[str, JSON] = {
-        "nodes": [
-            {"id": "a", "type": "echo"},
-            {"id": "b", "type": "echo", "batch": {"items": "${b}"}},
-        ],
-        "edges": [{"from": "a", "to": "b"}],
-    }
-    (one,) = check(document)
-
-    assert (one.code, one.path) == (Code.NOT_RUN_YET, own)
 
 
 def test_names_that_stand_for_two_things_are_not_looked_into() -> None:

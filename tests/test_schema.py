@@ -89,6 +89,14 @@ def test_every_key_is_explained_to_those_who_edit_a_workflow() -> None:
         batch(items="anything", parallel=True, error_handling="continue"),
         batch(max_concurrent=1, max_retries=1, retry_wait=0),
         batch(max_concurrent=100, max_retries=10, retry_wait=0.5, **{"as": "_a1"}),
+        batch(max_items=1, key="a", results_to="a", timeout=0.1, batch_timeout=1e9),
+        batch(retry={}, rate_limit={"per": 0.5, "requests": 1}),
+        batch(retry={"max_attempts": 1, "wait": 0, "backoff": 1, "max_wait": 0}),
+        batch(retry={"max_attempts": 100, "jitter": "none", "on": [400, 599]}),
+        batch(retry={"jitter": "full", "on": ["E", "a._b.C1", "a._b.C1"]}),
+        batch(tolerated_failure_count=0, tolerated_failure_percentage=0),
+        batch(tolerated_failure_count=10**9, tolerated_failure_percentage=100.0),
+        *(batch(items={form: "a"}) for form in ("jsonl", "csv", "lines", "glob")),
     ],
 )
 def test_what_is_right(document: JSON) -> None:
@@ -164,7 +172,6 @@ def test_what_is_wrong(document: JSON, code: Code, path: Path) -> None:
         ("x", 1, Code.UNKNOWN_KEY),
         ("_x", 1, Code.UNKNOWN_KEY),
         ("items", 1, Code.WRONG_TYPE),
-        ("items", {}, Code.WRONG_TYPE),
         ("as", 1, Code.WRONG_TYPE),
         ("as", "", Code.WRONG_FORM),
         ("as", "a-b", Code.WRONG_FORM),
@@ -187,10 +194,97 @@ def test_what_is_wrong(document: JSON, code: Code, path: Path) -> None:
         ("retry_wait", -1e-9, Code.OUT_OF_RANGE),
         ("retry_wait", "1", Code.WRONG_TYPE),
         ("retry_wait", True, Code.WRONG_TYPE),
+        ("max_items", 0, Code.OUT_OF_RANGE),
+        ("max_items", 1.0, Code.WRONG_TYPE),
+        ("max_items", "10", Code.WRONG_TYPE),
+        ("key", "", Code.EMPTY),
+        ("key", 1, Code.WRONG_TYPE),
+        ("results_to", "", Code.EMPTY),
+        ("results_to", {"jsonl": "a"}, Code.WRONG_TYPE),
+        ("retry", 3, Code.WRONG_TYPE),
+        ("timeout", 0, Code.OUT_OF_RANGE),
+        ("timeout", -1.5, Code.OUT_OF_RANGE),
+        ("timeout", "30s", Code.WRONG_TYPE),
+        ("batch_timeout", 0.0, Code.OUT_OF_RANGE),
+        ("batch_timeout", True, Code.WRONG_TYPE),
+        ("rate_limit", 50, Code.WRONG_TYPE),
+        ("rate_limit", {}, Code.MISSING_KEY),
+        ("tolerated_failure_count", -1, Code.OUT_OF_RANGE),
+        ("tolerated_failure_count", 0.5, Code.WRONG_TYPE),
+        ("tolerated_failure_percentage", -0.1, Code.OUT_OF_RANGE),
+        ("tolerated_failure_percentage", 100.5, Code.OUT_OF_RANGE),
+        ("tolerated_failure_percentage", "5", Code.WRONG_TYPE),
     ],
 )
 def test_what_is_wrong_in_a_batch(key: str, value: JSON, code: Code) -> None:
-    assert mistakes(batch(**{key: value})) == [(code, ("nodes", 0, "batch", key))]
+    found = mistakes(batch(**{key: value}))
+
+    assert set(found) == {(code, ("nodes", 0, "batch", key))}
+
+
+@pytest.mark.parametrize(
+    ("settings", "code", "path"),
+    [
+        ({"items": {"jsonl": ""}}, Code.EMPTY, ("items", "jsonl")),
+        ({"items": {"csv": None}}, Code.WRONG_TYPE, ("items", "csv")),
+        ({"items": {"glob": ["a"]}}, Code.WRONG_TYPE, ("items", "glob")),
+        ({"items": {}}, Code.NOT_ONE_SOURCE, ("items",)),
+        ({"items": {"fr": "French", "de": 1}}, Code.NOT_ONE_SOURCE, ("items",)),
+        ({"items": {"csv": "a", "glob": "b"}}, Code.NOT_ONE_SOURCE, ("items", "glob")),
+        ({"items": {"jsnl": "a"}}, Code.UNKNOWN_KEY, ("items", "jsnl")),
+        ({"items": {"csv": "a", "sep": ";"}}, Code.UNKNOWN_KEY, ("items", "sep")),
+        ({"items": {"max_items": 5}}, Code.UNKNOWN_KEY, ("items", "max_items")),
+        ({"retry": {"_x": 1}}, Code.UNKNOWN_KEY, ("retry", "_x")),
+        ({"retry": {"max_attempts": 0}}, Code.OUT_OF_RANGE, ("retry", "max_attempts")),
+        (
+            {"retry": {"max_attempts": 101}},
+            Code.OUT_OF_RANGE,
+            ("retry", "max_attempts"),
+        ),
+        ({"retry": {"max_attempts": 3.0}}, Code.WRONG_TYPE, ("retry", "max_attempts")),
+        ({"retry": {"wait": -1}}, Code.OUT_OF_RANGE, ("retry", "wait")),
+        ({"retry": {"backoff": 0.5}}, Code.OUT_OF_RANGE, ("retry", "backoff")),
+        ({"retry": {"max_wait": -1}}, Code.OUT_OF_RANGE, ("retry", "max_wait")),
+        ({"retry": {"jitter": True}}, Code.WRONG_TYPE, ("retry", "jitter")),
+        ({"retry": {"jitter": "Full"}}, Code.NOT_A_CHOICE, ("retry", "jitter")),
+        ({"retry": {"on": []}}, Code.EMPTY, ("retry", "on")),
+        ({"retry": {"on": "Error"}}, Code.WRONG_TYPE, ("retry", "on")),
+        ({"retry": {"on": [399]}}, Code.OUT_OF_RANGE, ("retry", "on", 0)),
+        ({"retry": {"on": [429, 600]}}, Code.OUT_OF_RANGE, ("retry", "on", 1)),
+        ({"retry": {"on": [429.0]}}, Code.WRONG_TYPE, ("retry", "on", 0)),
+        ({"retry": {"on": [True]}}, Code.WRONG_TYPE, ("retry", "on", 0)),
+        ({"retry": {"on": [None]}}, Code.WRONG_TYPE, ("retry", "on", 0)),
+        ({"retry": {"on": [""]}}, Code.WRONG_FORM, ("retry", "on", 0)),
+        ({"retry": {"on": ["a."]}}, Code.WRONG_FORM, ("retry", "on", 0)),
+        ({"retry": {"on": ["E\n"]}}, Code.WRONG_FORM, ("retry", "on", 0)),
+        ({"retry": {"on": ["${e}"]}}, Code.WRONG_FORM, ("retry", "on", 0)),
+        ({"rate_limit": {"per": 1}}, Code.MISSING_KEY, ("rate_limit",)),
+        (
+            {"rate_limit": {"per": 0, "requests": 1}},
+            Code.OUT_OF_RANGE,
+            ("rate_limit", "per"),
+        ),
+        (
+            {"rate_limit": {"per": 1, "requests": 0}},
+            Code.OUT_OF_RANGE,
+            ("rate_limit", "requests"),
+        ),
+    ],
+)
+def test_what_is_wrong_inside_a_setting(
+    settings: dict[str, JSON], code: Code, path: Path
+) -> None:
+    assert mistakes(batch(**settings)) == [(code, ("nodes", 0, "batch", *path))]
+
+
+def test_the_first_of_two_sources_is_pointed_at_too() -> None:
+    here: Path = ("nodes", 0, "batch", "items")
+    (one,) = check_schema(batch(items={"lines": "a", "csv": "b"}))
+
+    assert one.location == Location((*here, "csv"), "key")
+    assert [each.location for each in one.related] == [
+        Location((*here, "lines"), "key")
+    ]
 
 
 @pytest.mark.parametrize("key", SCHEMA["$defs"]["batch"]["properties"])
@@ -308,6 +402,107 @@ def test_a_key_that_is_misspelt_does_not_count_as_missing() -> None:
             batch(error_handling="fail-fast"),
             '"error_handling" must be one of "fail_fast", "continue", not "fail-fast"',
             'did you mean "fail_fast"?',
+        ),
+        (
+            batch(items=3),
+            '"items" must be a string, an array or an object, not a number',
+            "",
+        ),
+        (
+            batch(items={}),
+            '"items" does not say where to read the items from',
+            "an object has the key jsonl, csv, lines or glob; "
+            "a list is written as [...]",
+        ),
+        (
+            batch(items={"lines": "a", "csv": "b"}),
+            '"items" has both "lines" and "csv"',
+            "items are read from one source: leave the other out",
+        ),
+        (
+            batch(items={"jsnol": "a"}),
+            '"items" has no key "jsnol"',
+            'did you mean "jsonl"?',
+        ),
+        (
+            batch(items={"jsonl": "a", "max_items": 5}),
+            '"items" has no key "max_items"',
+            'it stands beside "items", not inside it',
+        ),
+        (
+            batch(items={"csv": "a", "delimiter": ";"}),
+            '"items" has no key "delimiter"',
+            "its keys are jsonl, csv, lines, glob",
+        ),
+        (
+            batch(items={"csv": None}),
+            '"csv" must be a string, not null',
+            "",
+        ),
+        (
+            batch(retry=3),
+            '"retry" must be an object, not a number',
+            'for example {"max_attempts": 3}',
+        ),
+        (
+            batch(retry={"max_retries": 3}),
+            '"retry" has no key "max_retries"',
+            'here it is called "max_attempts"',
+        ),
+        (
+            batch(retry={"retry_wait": 3}),
+            '"retry" has no key "retry_wait"',
+            'here it is called "wait"',
+        ),
+        (
+            batch(retry={"timeout": 3}),
+            '"retry" has no key "timeout"',
+            'it stands beside "retry", not inside it',
+        ),
+        (
+            batch(retry={"on": 429}),
+            '"on" must be an array, not a number',
+            'for example ["TimeoutError", 429]',
+        ),
+        (
+            batch(retry={"on": [200]}),
+            'a failure in "on" must be at least 400, not 200',
+            "a failure has a status from 400 to 599",
+        ),
+        (
+            batch(retry={"on": ["5xx"]}),
+            'a failure in "on" must be the name of an exception class, not "5xx"',
+            'for example "TimeoutError" or 429',
+        ),
+        (
+            batch(retry={"on": ["429"]}),
+            'a failure in "on" must be the name of an exception class, not "429"',
+            "write 429 without the quotes",
+        ),
+        (
+            batch(retry={"on": [None]}),
+            'a failure in "on" must be a string or an integer, not null',
+            'for example "TimeoutError" or 429',
+        ),
+        (
+            batch(timeout=0),
+            '"timeout" must be more than 0, not 0',
+            "without the key there is no limit",
+        ),
+        (
+            batch(rate_limit=50),
+            '"rate_limit" must be an object, not a number',
+            'for example {"requests": 50, "per": 60}',
+        ),
+        (
+            batch(rate_limit={"requests": 50}),
+            '"rate_limit" lacks the key "per"',
+            "",
+        ),
+        (
+            batch(rate_limit={"requests": 50, "per": None}),
+            '"per" must be a number, not null',
+            "",
         ),
         (
             batch(max_retries=0),

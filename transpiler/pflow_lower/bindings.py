@@ -100,6 +100,8 @@ class Bindings:
         outputs = self.inner_outputs(node)
         if isinstance(node, BatchStep):
             outputs = BATCH_OUTPUTS
+            if node.batch.results_to is not None:
+                outputs = {**BATCH_OUTPUTS, "results": "path"}
         if outputs is not None and node.id in self.handled:
             return {**outputs, **ERROR_OUTPUTS}
         return outputs
@@ -120,8 +122,8 @@ class Bindings:
                 return "boolean"
             case LiteralOperand(int() | float()):
                 return "number"
-            case LiteralOperand(is_object=True):
-                return "object"
+            case LiteralOperand(()):
+                return "object" if operand.is_object else "array"
             case PathOperand(name, ()) if name in self.inputs:
                 return self.input_kind(name)
             case PathOperand(name, ()) if name in self.nodes:

@@ -11,8 +11,10 @@ from keyword import iskeyword
 from types import MappingProxyType
 from typing import Literal, NamedTuple, TypeAlias
 
-Kind: TypeAlias = Literal["string", "number", "boolean", "object", "array", "any"]
-"""What is known of a value before anything runs. A string may hold JSON."""
+Kind: TypeAlias = Literal[
+    "string", "path", "number", "boolean", "object", "array", "any"
+]
+"""What is known of a value before anything runs. A string may hold JSON, a path not."""
 
 _REFERENCE = re.compile(
     r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*"

@@ -22,6 +22,8 @@ from pflow_lower.ir import (
     LoweredWorkflow,
     Object,
     Output,
+    RateLimit,
+    Retry,
     Step,
     TemplateValue,
     Value,
@@ -37,6 +39,7 @@ _WORKFLOW_KEYS = frozenset(
     {"nodes", "edges", "start_node", "inputs", "outputs", "template_resolution_mode"}
 )
 _NODE_KEYS = frozenset({"id", "type", "params", "batch"})
+_BATCH_TEMPLATES = frozenset({"items", "key", "results_to"})
 _EDGE_KEYS = frozenset({"from", "to", "action"})
 _INPUT_KEYS = frozenset({"type", "required", "default"})
 _OUTPUT_KEYS = frozenset({"source"})
@@ -143,10 +146,17 @@ class _Decoder:
         return BatchStep(**common, batch=self.batch(batch, location.at("batch")))
 
     def batch(self, value: _Object, location: Location) -> Batch:
-        settings = {key: value[key] for key in value if key not in ("items", "as")}
+        settings = dict(value)
+        for name in value:
+            if name in _BATCH_TEMPLATES:
+                settings[name] = self.value(value[name], location.at(name))
+        if "retry" in settings:
+            settings["retry"] = _retry(settings["retry"])
+        if "rate_limit" in settings:
+            limit = settings["rate_limit"]
+            settings["rate_limit"] = RateLimit(**limit, keys=tuple(limit))
         return Batch(
-            items=self.value(value["items"], location.at("items")),
-            alias=value.get("as", "item"),
+            alias=settings.pop("as", "item"),
             keys=tuple(value),
             location=location,
             **settings,
@@ -206,6 +216,19 @@ class _Decoder:
         return TemplateValue(template, location)
 
 
+def _retry(value: _Object) -> Retry:
+    """Decode how items are retried: with a backoff, other defaults hold."""
+    backs_off = "backoff" in value
+    settings = {
+        "wait": 1 if backs_off else 0,
+        "jitter": "full" if backs_off else "none",
+        **value,
+    }
+    if "on" in value:
+        settings["on"] = tuple(value["on"])
+    return Retry(**settings, keys=tuple(value))
+
+
 def _edge(value: _Object, location: Location) -> Edge:
     return Edge(
         source=value["from"],
@@ -257,7 +280,19 @@ def _encode_batch(batch: Batch) -> dict[str, JSON]:
         "error_handling": batch.error_handling,
         "max_retries": batch.max_retries,
         "retry_wait": batch.retry_wait,
+        "max_items": batch.max_items,
+        "key": _thaw_given(batch.key),
+        "results_to": _thaw_given(batch.results_to),
+        "timeout": batch.timeout,
+        "batch_timeout": batch.batch_timeout,
+        "tolerated_failure_count": batch.tolerated_failure_count,
+        "tolerated_failure_percentage": batch.tolerated_failure_percentage,
     }
+    if retry := batch.retry:
+        on: list[JSON] = [*(retry.on or ())]
+        parts["retry"] = _in_order(retry.keys, retry._asdict() | {"on": on}, Object())
+    if limit := batch.rate_limit:
+        parts["rate_limit"] = _in_order(limit.keys, limit._asdict(), Object())
     return _in_order(batch.keys, parts, Object())
 
 
@@ -274,16 +309,18 @@ def _encode_input(each: Input) -> dict[str, JSON]:
     parts: dict[str, JSON] = {
         "type": each.type,
         "required": each.required,
-        "default": None if each.default is None else thaw(each.default),
+        "default": _thaw_given(each.default),
     }
     return _in_order(each.keys, parts, each.extras)
 
 
 def _encode_output(each: Output) -> dict[str, JSON]:
-    parts: dict[str, JSON] = {
-        "source": None if each.source is None else thaw(each.source)
-    }
+    parts: dict[str, JSON] = {"source": _thaw_given(each.source)}
     return _in_order(each.keys, parts, each.extras)
+
+
+def _thaw_given(value: Value | None) -> JSON:
+    return None if value is None else thaw(value)
 
 
 def _in_order(

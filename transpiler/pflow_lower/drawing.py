@@ -9,12 +9,16 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from pflow_lower.ir import (
+    STREAMS,
     Array,
+    Batch,
     BatchStep,
+    Constant,
     Edge,
     LoweredWorkflow,
     Step,
     TemplateValue,
+    Value,
     Workflow,
 )
 
@@ -72,14 +76,24 @@ def _label(node: Step) -> Iterator[str]:
     yield node.type
     if isinstance(node, BatchStep):
         batch = node.batch
-        items = batch.items
-        if isinstance(items, TemplateValue):
-            per = items.template.text.strip()
-        else:
-            assert isinstance(items, Array)
-            per = f"item of {len(items.items)}"
         cap = f"{batch.max_concurrent} at once" if batch.parallel else "one by one"
-        yield f"per {per}, {cap}"
+        yield f"per {_unit(batch)}, {cap}"
+
+
+def _unit(batch: Batch) -> str:
+    """Say what one item is."""
+    if stream := batch.stream:
+        return f"{STREAMS[stream.form]} of {_text(stream.path)}"
+    if isinstance(batch.items, Array):
+        return f"item of {len(batch.items.items)}"
+    return _text(batch.items)
+
+
+def _text(value: Value) -> str:
+    if isinstance(value, TemplateValue):
+        return value.template.text.strip()
+    assert isinstance(value, Constant)
+    return str(value.value)
 
 
 def _is_batch(node: Step) -> bool:

@@ -24,13 +24,14 @@ from collections.abc import Iterable, Iterator
 from pflow_lower.catalog import Catalog, ImportReference
 from pflow_lower.expressions import Compiler
 from pflow_lower.ir import (
+    Batch,
     Edge,
     GeneratedStep,
     Input,
     LoweredWorkflow,
     ResultForm,
     Step,
-    TemplateValue,
+    Value,
 )
 from pflow_lower.names import Names
 from pflow_lower.pyexpr import (
@@ -46,10 +47,14 @@ from pflow_lower.pyexpr import (
     mapping,
     statement,
 )
+from pflow_lower.settings import settings
 from pflow_lower.source import JSON
 from pflow_lower.version import __version__
 
 _BODY = INDENT * 2
+
+_CLASSES = {"retry": "Retry", "rate_limit": "RateLimit"}
+"""What the values of some settings are made of."""
 
 
 def emit(
@@ -154,12 +159,10 @@ class _Emitter:
             [
                 f"class {self.classes_of[node.id]}(BatchStep):",
                 *self._identity(node.inner),
-                *self._settings(node),
-                "",
-                f"{INDENT}def items_for(self, scope: Scope) -> object:",
-                statement(
-                    "return ", self.compiler.value(node.inner.batch.items), _BODY
-                ),
+                *self._settings(node.inner.batch),
+                *self._method("items_for", node.inner.batch.items),
+                *self._method("key_for", node.inner.batch.key),
+                *self._method("results_to_for", node.inner.batch.results_to),
                 *self._params_for(node.inner),
             ]
         )
@@ -176,22 +179,17 @@ class _Emitter:
         rest = "" if dot < 0 else known.reference.name[dot:]
         return Atom(self.imported[known.reference] + rest)
 
-    def _settings(self, node: GeneratedStep) -> Iterator[str]:
-        batch = node.inner.batch
-        if isinstance(batch.items, TemplateValue):
-            source = literal(batch.items.template.text)
-            yield statement("items_source = ", source, INDENT)
-        yield f'{INDENT}alias = "{batch.alias}"'
-        cap = batch.max_concurrent if batch.parallel else 1
-        yield f"{INDENT}max_concurrent = {cap}"
-        yield f'{INDENT}error_handling = "{batch.error_handling}"'
-        if batch.max_retries > 1:
-            yield f"{INDENT}max_attempts = {batch.max_retries}"
-            if batch.retry_wait:
-                wait = literal(batch.retry_wait)
-                yield statement("retry_wait = ", wait, INDENT)
-        if self.results == "record":
-            yield f'{INDENT}results = "record"'
+    def _settings(self, batch: Batch) -> Iterator[str]:
+        given = settings(batch, self.results)
+        self.compiler.used.update(_CLASSES[name] for name in _CLASSES if name in given)
+        for name, value in given.items():
+            yield statement(f"{name} = ", value, INDENT)
+
+    def _method(self, name: str, value: Value | None) -> Iterator[str]:
+        if value is not None:
+            yield ""
+            yield f"{INDENT}def {name}(self, scope: Scope) -> object:"
+            yield statement("return ", self.compiler.value(value), _BODY)
 
     def _params_for(self, node: Step) -> Iterator[str]:
         if not node.params.entries:

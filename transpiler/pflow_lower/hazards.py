@@ -48,7 +48,9 @@ class _Site(NamedTuple):
 def _sites(workflow: Workflow) -> Iterator[_Site]:
     for node in workflow.nodes:
         if isinstance(node, BatchStep):
-            yield from _sites_in(node.batch.items, node)
+            for value in (node.batch.items, node.batch.key, node.batch.results_to):
+                if value is not None:
+                    yield from _sites_in(value, node)
         yield from _sites_in(node.params, node)
     for output in workflow.outputs:
         if output.source is not None:

@@ -12,7 +12,7 @@ written in (`keys`), so that encoding gives it back; where it stands
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from pflow_lower.source import Location
 from pflow_lower.template import Scalar, Template
@@ -65,6 +65,7 @@ def templates(value: Value) -> Iterator[TemplateValue]:
 
 
 ErrorHandling: TypeAlias = Literal["fail_fast", "continue"]
+Jitter: TypeAlias = Literal["none", "full"]
 Resolution: TypeAlias = Literal["strict", "permissive"]
 ResultForm: TypeAlias = Literal["value", "record"]
 """What one result of a batch is: the primary output, or all outputs and the item."""
@@ -75,9 +76,49 @@ RESULT_FORMS: Mapping[str, ResultForm] = MappingProxyType(
 """The forms of a result, by the name of the option."""
 
 
+class Stream(NamedTuple):
+    """Items that are read as they are needed: `form` is a key of `STREAMS`."""
+
+    form: str
+    path: Value
+
+
+STREAMS: Mapping[str, str] = MappingProxyType(
+    {"jsonl": "line", "csv": "row", "lines": "line", "glob": "file"}
+)
+"""The forms of streams, and what one item of each is."""
+
+
+class Retry(NamedTuple):
+    """Which failed items are tried again, and when; seconds, and factors of them.
+
+    `max_attempts` counts the first one, too. Of `keys` the defaults of the others
+    depend: with a `backoff` there is a wait, and a jitter.
+    """
+
+    max_attempts: int = 3
+    wait: float = 0
+    backoff: float = 1
+    max_wait: float | None = None
+    jitter: Jitter = "none"
+    on: tuple[str | int, ...] | None = None
+    keys: tuple[str, ...] = ()
+
+
+class RateLimit(NamedTuple):
+    """At most so many attempts in so many seconds."""
+
+    requests: int
+    per: float
+    keys: tuple[str, ...] = ("requests", "per")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """How a node is run once per item: `docs/language.md` § 3."""
+    """How a node is run once per item: `docs/language.md` § 3.
+
+    What stands for nothing given is None, where that is no number of its own.
+    """
 
     items: Value
     alias: str = "item"
@@ -86,8 +127,25 @@ class Batch:
     error_handling: ErrorHandling = "fail_fast"
     max_retries: int = 1
     retry_wait: float = 0
+    max_items: int | None = None
+    key: Value | None = None
+    results_to: Value | None = None
+    retry: Retry | None = None
+    timeout: float | None = None
+    batch_timeout: float | None = None
+    rate_limit: RateLimit | None = None
+    tolerated_failure_count: int | None = None
+    tolerated_failure_percentage: float | None = None
     keys: tuple[str, ...] = field(default=(), compare=False, repr=False)
     location: Location = field(default=Location(), compare=False, repr=False)
+
+    @property
+    def stream(self) -> Stream | None:
+        """What the items are read from; None where they are an array or a reference."""
+        match self.items:
+            case Object(((form, path),)):
+                return Stream(form, path)
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,8 @@ SOFT_KEYWORDS = frozenset({"case", "match", "type"})
 RUNTIME_NAMES = (
     "BatchStep",
     "Input",
+    "RateLimit",
+    "Retry",
     "Scope",
     "Step",
     "WorkflowFlow",

@@ -5,12 +5,15 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
+from pflow_lower.batches import check_batches
+from pflow_lower.bindings import Bindings
 from pflow_lower.catalog import Catalog, ImportReference
 from pflow_lower.codec import decode, encode
 from pflow_lower.diagnostics import Code, Diagnostic, Severity, has_errors
 from pflow_lower.emit import emit
 from pflow_lower.hazards import check_hazards
 from pflow_lower.ir import LoweredWorkflow, ResultForm, Workflow
+from pflow_lower.kinds import check_kinds
 from pflow_lower.lowering import lower, module_name
 from pflow_lower.references import check_references
 from pflow_lower.schema import check_schema
@@ -74,9 +77,12 @@ def _run(
 
     # Nodes, params and names do not depend on each other: all in one go.
     catalog = Catalog(options.nodes)
+    names = Bindings(workflow, catalog)
     found += check_wiring(workflow)
     found += check_signatures(workflow, catalog)
-    found += check_references(workflow, catalog)
+    found += check_batches(names)
+    found += check_references(names)
+    found += check_kinds(names)
     if has_errors(found):
         return None, found
 

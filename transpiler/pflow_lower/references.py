@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from pflow_lower.bindings import Bindings
-from pflow_lower.catalog import ERROR_OUTPUTS, Catalog, Kind
+from pflow_lower.catalog import ERROR_OUTPUTS, Kind
 from pflow_lower.diagnostics import (
     Code,
     Diagnostic,
     Related,
     Severity,
     did_you_mean,
-    has_errors,
     quote,
     report,
     suggest,
@@ -24,36 +23,25 @@ from pflow_lower.diagnostics import (
 from pflow_lower.ir import (
     BatchStep,
     Step,
-    TemplateValue,
     Value,
-    Workflow,
     templates,
 )
 from pflow_lower.source import Location
 from pflow_lower.template import (
     INDEX,
-    LiteralOperand,
     PathOperand,
     Reference,
     Segment,
     is_name,
 )
 
-_NO_LISTS = {
-    "number": "a number",
-    "boolean": "a boolean",
-    "object": "an object",
-    "null": "null",
-}
-"""The kinds of values that are no list of items."""
-
 _CONSTANTS = {"None": "null", "True": "true", "False": "false"}
 """What Python calls the literals of JSON."""
 
 
-def check_references(workflow: Workflow, catalog: Catalog) -> tuple[Diagnostic, ...]:
+def check_references(names: Bindings) -> tuple[Diagnostic, ...]:
     """Report every reference that would not find what it names."""
-    return tuple(_Checker(Bindings(workflow, catalog)).check())
+    return tuple(_Checker(names).check())
 
 
 class _Site(NamedTuple):
@@ -87,12 +75,13 @@ class _Checker:
         for node in self.names.workflow.nodes:
             bound: frozenset[str] = frozenset()
             if isinstance(node, BatchStep):
-                place = node.batch.location.at("items")
-                found = tuple(self._check_value(node.batch.items, node, bound))
-                yield from found
-                if not has_errors(found):
-                    yield from self._check_items(node.batch.items, place)
-                bound = frozenset({node.batch.alias, INDEX})
+                batch = node.batch
+                yield from self._check_value(batch.items, node, bound)
+                if batch.results_to is not None:
+                    yield from self._check_value(batch.results_to, node, bound)
+                bound = frozenset({batch.alias, INDEX})
+                if batch.key is not None:
+                    yield from self._check_value(batch.key, node, bound)
             yield from self._check_value(node.params, node, bound)
         for output in self.names.workflow.outputs:
             if output.source is not None:
@@ -185,12 +174,15 @@ class _Checker:
         hint = ""
         if isinstance(site.node, BatchStep) and name in (site.node.batch.alias, INDEX):
             owner = site.node
+            if site.location.path[-1] == "results_to":
+                hint = "the results of all items go to one file"
         elif is_name(owner.id):
             hint = f"${{{owner.id}.results}} has what came of the items"
         what = "index of an item" if name == INDEX else "item"
         owner_id = quote(owner.id)
-        message = f'"{name}" is the {what} of {owner_id}, known in its params only'
         batch = owner.batch
+        where = "params only" if batch.key is None else "params and its key only"
+        message = f'"{name}" is the {what} of {owner_id}, known in its {where}'
         there = Location(batch.location.path, "key")
         if name == batch.alias and "as" in batch.keys:
             there = batch.location.at("as")
@@ -237,24 +229,6 @@ class _Checker:
             hint = f"${{{node.id}.results}} has what came of the items"
         yield report(Code.UNKNOWN_OUTPUT, _place(path, site), message, hint)
 
-    def _check_items(self, items: Value, place: Location) -> Iterator[Diagnostic]:
-        """Report items that are known to be no list."""
-        if not isinstance(items, TemplateValue) or items.template.whole is None:
-            return
-        first, *others = items.template.whole.operands
-        kind = "null" if first == LiteralOperand(None) else self.names.kind(first)
-        if others or kind not in _NO_LISTS:
-            return
-        what, hint = _NO_LISTS[kind], ""
-        if isinstance(first, PathOperand) and first.name in self.names.nodes:
-            outputs = self.names.outputs(first.name) or {}
-            arrays = [name for name in outputs if outputs[name] == "array"]
-            if arrays:
-                hint = f"for example ${{{first.name}.{arrays[0]}}}"
-        written = quote(str(items.template.whole))
-        message = f"{written} is {what}: the items of a batch must be an array"
-        yield report(Code.ITEMS_NOT_A_LIST, place, message, hint)
-
 
 def _check_walk(
     path: PathOperand,
@@ -266,16 +240,20 @@ def _check_walk(
     """Report a path that walks into a value of a kind that it cannot walk into."""
     if not segments:
         return
-    by_name = isinstance(segments[0], str)
+    by_name, hint = isinstance(segments[0], str), ""
     if kind in ("number", "boolean"):
         message = f"{what} is a {kind}: nothing is inside it"
     elif kind == "array" and by_name:
         message = f"{what} is an array: its elements have indexes, not names"
     elif kind == "object" and not by_name:
         message = f"{what} is an object: its values have names, not indexes"
+    elif kind == "path":
+        message = f"{what} is the path of a file: nothing is inside it"
+        file = PathOperand(path.name, path.segments[: -len(segments)])
+        hint = f'a batch reads that file with "items": {{"jsonl": "${{{file}}}"}}'
     else:
         return
-    yield report(Code.IMPOSSIBLE_PATH, _place(path, site), message)
+    yield report(Code.IMPOSSIBLE_PATH, _place(path, site), message, hint)
 
 
 def _place(path: PathOperand, site: _Site) -> Location:

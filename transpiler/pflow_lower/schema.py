@@ -7,7 +7,7 @@ a message in the user's words. Where JSON Schema is laxer than the language
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 from json import dumps, loads
@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 from pflow_lower.diagnostics import (
     Code,
     Diagnostic,
+    Related,
     did_you_mean,
     quote,
     report,
@@ -55,13 +56,44 @@ def _diagnose(error: _Error) -> Iterator[Diagnostic]:
 
 def _unknown_keys(error: _Error, place: Location, here: str) -> Iterator[Diagnostic]:
     known = error.schema["properties"]
-    of_batch = _validator().schema["$defs"]["batch"]["properties"]
-    for name in _unknown(error):
+    meant = {name: _meant(name, known, place) for name in _unknown(error)}
+    is_other_object = len(meant) == len(error.instance) and not any(meant.values())
+    if is_other_object and "jsonl" in known:
+        yield from _no_source(error, place, here)
+        return
+    for name, hint in meant.items():
         message = f"{here} has no key {quote(name)}"
-        hint = suggest(name, known, "its keys are")
-        if "batch" in known and name in of_batch:
-            hint = 'it belongs inside "batch"'
-        yield report(Code.UNKNOWN_KEY, place.key(name), message, hint)
+        otherwise = suggest(name, known, "its keys are")
+        yield report(Code.UNKNOWN_KEY, place.key(name), message, hint or otherwise)
+
+
+def _meant(name: str, known: Iterable[str], place: Location) -> str:
+    """Say what a key could be meant for that is unknown where it stands, or ''."""
+    of_batch = _validator().schema["$defs"]["batch"]["properties"]
+    if "batch" in known and name in of_batch:
+        return 'it belongs inside "batch"'
+    if place.path[-2:-1] == ("batch",) and name in of_batch:
+        inside = {"max_retries": "max_attempts", "retry_wait": "wait"}.get(name, "")
+        if inside in known:
+            return f'here it is called "{inside}"'
+        return f"it stands beside {quote(str(place.path[-1]))}, not inside it"
+    return did_you_mean(name, known)
+
+
+def _no_source(_: _Error, place: Location, here: str) -> Iterator[Diagnostic]:
+    message = f"{here} does not say where to read the items from"
+    hint = "an object has the key jsonl, csv, lines or glob; a list is written as [...]"
+    yield report(Code.NOT_ONE_SOURCE, place, message, hint)
+
+
+def _two_sources(error: _Error, place: Location, here: str) -> Iterator[Diagnostic]:
+    given = [name for name in error.instance if name in error.schema["properties"]]
+    if len(given) > 1:
+        message = f'{here} has both "{given[0]}" and "{given[1]}"'
+        hint = "items are read from one source: leave the other out"
+        related = (Related(place.key(given[0]), "the first is here"),)
+        place = place.key(given[1])
+        yield report(Code.NOT_ONE_SOURCE, place, message, hint, related=related)
 
 
 def _missing_keys(error: _Error, place: Location, here: str) -> Iterator[Diagnostic]:
@@ -84,7 +116,8 @@ def _unknown(error: _Error) -> Iterator[str]:
 def _wrong_type(error: _Error, place: Location, here: str) -> Iterator[Diagnostic]:
     wanted = error.validator_value
     names = [wanted] if isinstance(wanted, str) else wanted
-    expected = " or ".join(_ARTICLES[name] for name in names)
+    *others, last = (_ARTICLES[name] for name in names)
+    expected = f"{', '.join(others)} or {last}" if others else last
     found = type_name(error.instance)
     if expected == "an integer" and isinstance(error.instance, float):
         found = repr(error.instance)
@@ -103,6 +136,10 @@ def _how_to_mend(found: JSON, place: Location) -> str:
             return 'for example {"source": "${node.output}"}'
         case ("edges", int()):
             return 'for example {"from": "a", "to": "b"}'
+        case (*_, "on", int()):
+            return 'for example "TimeoutError" or 429'
+        case (*_, "batch" | "retry", str(key)) if found is not None:
+            return _EXAMPLES.get(key, "")
         case (*_, str(key)) if found is None and key not in _REQUIRED:
             return "leave the key out"
     return ""
@@ -126,10 +163,16 @@ def _unsupported(error: _Error, place: Location, here: str) -> Iterator[Diagnost
 
 
 def _out_of_range(error: _Error, place: Location, here: str) -> Iterator[Diagnostic]:
-    bound = "least" if error.validator == "minimum" else "most"
-    message = f"{here} must be at {bound} {error.validator_value}"
+    message = f"{here} must be {_BOUNDS[error.validator]} {error.validator_value}"
     found = quote(str(error.instance)).strip('"')  # it may have thousands of digits
-    yield report(Code.OUT_OF_RANGE, place, f"{message}, not {found}")
+    match place.path:
+        case (*_, "on", int()):
+            hint = "a failure has a status from 400 to 599"
+        case (*_, "timeout" | "batch_timeout"):
+            hint = "without the key there is no limit"
+        case _:
+            hint = ""
+    yield report(Code.OUT_OF_RANGE, place, f"{message}, not {found}", hint)
 
 
 def _empty(_: _Error, place: Location, here: str) -> Iterator[Diagnostic]:
@@ -137,12 +180,18 @@ def _empty(_: _Error, place: Location, here: str) -> Iterator[Diagnostic]:
 
 
 def _wrong_form(error: _Error, place: Location, here: str) -> Iterator[Diagnostic]:
-    if place.path[-1] == "as":
-        form = "a name"
-        hint = "a name is ASCII letters, digits and _, and does not begin with a digit"
-    else:
-        form = "a version x.y.z"
-        hint = 'for example "0.1.0"'
+    match place.path:
+        case (*_, "as"):
+            form = "a name"
+            hint = (
+                "a name is ASCII letters, digits and _, and does not begin with a digit"
+            )
+        case (*_, "on", int()):
+            form = "the name of an exception class"
+            hint = _how_to_mend(error.instance, place)
+        case _:
+            form = "a version x.y.z"
+            hint = 'for example "0.1.0"'
     message = f"{here} must be {form}, not {quote(error.instance)}"
     yield report(Code.WRONG_FORM, place, message, hint)
 
@@ -156,7 +205,24 @@ _ARTICLES = {
     "number": "a number",
 }
 
-_REQUIRED = frozenset({"nodes", "id", "type", "items", "from", "to"})
+_BOUNDS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "more than",
+    "maximum": "at most",
+}
+
+_EXAMPLES = {
+    "retry": 'for example {"max_attempts": 3}',
+    "on": 'for example ["TimeoutError", 429]',
+    "rate_limit": 'for example {"requests": 50, "per": 60}',
+}
+
+_REQUIRED = frozenset(
+    {
+        *("nodes", "id", "type", "items", "from", "to", "requests", "per"),
+        *("jsonl", "csv", "lines", "glob"),
+    }
+)
 
 _KEYWORDS: dict[str, Callable[[_Error, Location, str], Iterator[Diagnostic]]] = {
     "additionalProperties": _unknown_keys,
@@ -164,7 +230,10 @@ _KEYWORDS: dict[str, Callable[[_Error, Location, str], Iterator[Diagnostic]]] = 
     "type": _wrong_type,
     "enum": _not_a_choice,
     "const": _unsupported,
+    "minProperties": _no_source,
+    "maxProperties": _two_sources,
     "minimum": _out_of_range,
+    "exclusiveMinimum": _out_of_range,
     "maximum": _out_of_range,
     "minLength": _empty,
     "minItems": _empty,
@@ -215,6 +284,8 @@ def _spoken(place: Location) -> str:
             return "a node"
         case (*_, "edges", int()):
             return "an edge"
+        case (*_, "on", int()):
+            return 'a failure in "on"'
         case ("inputs" | "outputs" as group, name):
             return f"{group.removesuffix('s')} {quote(str(name))}"
         case (*_, str(name)):

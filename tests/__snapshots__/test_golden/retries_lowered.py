@@ -5,6 +5,7 @@
 from pflow_lower.nodes.shell import ShellNode
 from pflow_lower.runtime import (
     BatchStep,
+    Retry,
     Scope,
     WorkflowFlow,
     concat,
@@ -20,8 +21,7 @@ class Knock(BatchStep):
     alias = "n"
     max_concurrent = 10
     error_handling = "continue"
-    max_attempts = 3
-    retry_wait = 0.01
+    retry = Retry(max_attempts=3, wait=0.01, on=("BaseException",))
 
     def items_for(self, scope: Scope) -> object:
         return [1, 2, 3, 9]
@@ -56,7 +56,7 @@ class WaitALittle(BatchStep):
     alias = "item"
     max_concurrent = 1
     error_handling = "fail_fast"
-    max_attempts = 2
+    retry = Retry(max_attempts=2, on=("BaseException",))
 
     def items_for(self, scope: Scope) -> object:
         return ["last"]
