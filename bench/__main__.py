@@ -2,9 +2,9 @@
 
 import sys
 
-from bench import starting, waiting
+from bench import bulk, starting, waiting
 
-SUBJECTS = {"waiting": waiting.ratios, "starting": starting.ratios}
+SUBJECTS = {"waiting": waiting.ratios, "bulk": bulk.ratios, "starting": starting.ratios}
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from pflow_lower.runtime import (
     BatchStep,
     MissingReferenceError,
     MissingResultError,
+    Retry,
     Scope,
     StepError,
     WorkflowFlow,
@@ -197,7 +198,7 @@ def test_each_item_has_attempts_of_its_own(is_async: bool) -> None:
         either_node_of(work, is_async),
         [0, 1, 2, 3, 4],
         max_concurrent=5,
-        max_attempts=3,
+        retry=Retry(max_attempts=3),
         error_handling="continue",
     )
     output = run(step)["b"]
@@ -219,7 +220,7 @@ def test_each_attempt_has_a_fresh_node_and_view_of_the_store() -> None:
             if len(nodes) % 2:
                 raise ConnectionError("try again")
 
-    step = batch_of(Dirty, [1, 2, 3], max_attempts=2)
+    step = batch_of(Dirty, [1, 2, 3], retry=Retry(max_attempts=2))
     shared = run(step, {"before": 1})
     assert shared["b"]["results"] == [1, 2, 3]
     assert len(nodes) == 6
@@ -233,7 +234,7 @@ def test_a_reference_that_one_item_lacks_fails_that_item_once() -> None:
         node_id = "b"
         node_type = node_of(str)
         error_handling = "continue"
-        max_attempts = 3
+        retry = Retry(max_attempts=3)
 
         def items_for(self, scope: Scope) -> Any:
             return [{"name": "x"}, {}, {"name": "y"}]

@@ -16,7 +16,7 @@ import pytest
 
 from batches import async_node_of, batch_of, either_node_of, node_of, run
 from pflow_lower.nodes.shell import ShellNode
-from pflow_lower.runtime import BatchError, BatchStep, Scope, Step, StepError
+from pflow_lower.runtime import BatchError, BatchStep, Retry, Scope, Step, StepError
 from pflow_lower.runtime.blocking import run_blocking
 
 both_kinds = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
@@ -152,25 +152,20 @@ def test_fail_fast_in_threads_starts_nothing_after_the_failure() -> None:
 def test_fail_fast_in_threads_lets_nothing_start_once_it_is_known() -> None:
     started: list[int] = []
     all_in_flight = threading.Barrier(4)
-    release = threading.Event()
+    failing: list[threading.Thread] = []
 
     def work(item: int) -> int:
         started.append(item)
+        if item == 0:
+            failing.append(threading.current_thread())
         all_in_flight.wait(PATIENCE)
         if item == 0:
             raise ValueError("boom")
-        assert release.wait(PATIENCE)
+        # It ends where there is nothing more to start: then the failure is known.
+        failing[0].join(PATIENCE)
         return item
 
-    class Watched(BatchStep):
-        """Lets the others go on when the failure is certain to be known."""
-
-        def _is_final(self, error: BaseException, attempt: int) -> bool:
-            threading.Timer(0.05, release.set).start()
-            return super()._is_final(error, attempt)
-
-    made = type(batch_of(node_of(work), range(100), max_concurrent=4))
-    step = type("Both", (made, Watched), {})()
+    step = batch_of(node_of(work), range(100), max_concurrent=4)
     with pytest.raises(BatchError) as caught:
         run(step)
     assert sorted(started) == [0, 1, 2, 3]
@@ -239,27 +234,16 @@ def test_no_attempt_starts_after_a_failure(is_async: bool) -> None:
         if not is_async:
             event.wait(PATIENCE)
         assert there or not is_async
-        raise MissingError
+        raise LookupError
 
-    class MissingError(ConnectionError):
-        pass
-
-    class OnlyOnce(BatchStep):
-        def _is_final(self, error: BaseException, attempt: int) -> bool:
-            return isinstance(error, MissingError)
-
-    made = type(
-        batch_of(
-            either_node_of(work, is_async),
-            range(100),
-            max_concurrent=2,
-            retry_wait=PATIENCE,
-        )
+    step = batch_of(
+        either_node_of(work, is_async),
+        range(100),
+        max_concurrent=2,
+        retry=Retry(max_attempts=5, wait=PATIENCE, on=("ConnectionError",)),
     )
-    step = type("Both", (OnlyOnce, made), {})
-    members = {"max_attempts": 5}
     with pytest.raises(BatchError) as caught:
-        run(type("Retrying", (step,), members)())
+        run(step)
     assert caught.value.index == 1
     assert sorted(attempts) == [0, 1]
 
@@ -298,7 +282,10 @@ def test_a_cancelled_batch_awaits_its_threads_and_says_so(
         step = batch_of(node_of(work), range(100), max_concurrent=4)
         cancel_when(in_flight, step)
     assert sorted(started) == sorted(finished) == [0, 1, 2, 3]
-    assert caplog.messages == ['stopping: waiting for what is in flight of node "b"']
+    assert caplog.messages == [
+        'stopping: waiting for what is in flight of node "b"',
+        'node "b" was stopped: of 4 items that were started, 4 succeeded and 0 failed',
+    ]
 
 
 def test_a_cancelled_plain_node_awaits_its_thread() -> None:

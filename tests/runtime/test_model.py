@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batches import batch_of, either_node_of, run
-from pflow_lower.runtime import BatchError
+from pflow_lower.runtime import BatchError, Retry
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def batch(case: Case) -> tuple[dict[str, Any] | BatchError, list[int]]:
         either_node_of(work, case.is_async),
         range(len(case.plans)),
         max_concurrent=case.cap,
-        max_attempts=case.attempts,
+        retry=Retry(max_attempts=case.attempts),
         error_handling=case.error_handling,
     )
     try:

@@ -24,6 +24,8 @@ INPUT_TYPES: dict[str, tuple[type, ...]] = {
 }
 """What an input may be declared as, and the Python types that are taken then."""
 
+_PLAIN = (bool, int, str)
+
 
 def has_type(value: object, declared: str) -> bool:
     """Tell whether a value is what an input of type `declared` takes.
@@ -70,12 +72,13 @@ def as_text(value: object) -> str:
 
     None is empty, a zero "0", an object or an array JSON, all else its `str`.
     """
+    kind = type(value)
+    if kind is int or kind is bool:
+        return str(value)
     if isinstance(value, str):
         return value
     if value is None:
         return ""
-    if isinstance(value, bool):
-        return str(value)
     if isinstance(value, int | float) and value == 0:
         return "0"
     if isinstance(value, Mapping) or is_array(value):
@@ -86,8 +89,19 @@ def as_text(value: object) -> str:
 def as_json(value: object) -> str:
     """Write a value as JSON, what JSON has no form for as its `str`."""
     try:
-        return json.dumps(value, ensure_ascii=False, default=_plain)
+        return json.dumps(value, ensure_ascii=False, default=_shallow)
     except (TypeError, ValueError, RecursionError):  # odd keys, or a cycle
+        return str(value)
+
+
+def plain(value: object) -> object:
+    """Give a value as JSON can hold it, what JSON has no form for as its `str`.
+
+    Keys become strings, too. What contains itself is as a whole its `str`.
+    """
+    try:
+        return _plain(value)
+    except RecursionError:
         return str(value)
 
 
@@ -103,6 +117,20 @@ def json_container(text: str) -> dict[str, object] | list[object] | None:
 
 
 def _plain(value: object) -> object:
+    if value is None or isinstance(value, _PLAIN):
+        return value
+    if isinstance(value, float):
+        finite = value - value == 0
+        return value if finite else str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if is_array(value):
+        assert isinstance(value, Sequence)
+        return [_plain(item) for item in value]
+    return str(value)
+
+
+def _shallow(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     if is_array(value):

@@ -4,6 +4,7 @@ It knows nothing of the transpiler; at import it needs PocketFlow and the standa
 library alone.
 """
 
+from pflow_lower.runtime.admission import ItemsError
 from pflow_lower.runtime.batch import BatchStep
 from pflow_lower.runtime.errors import (
     BatchError,
@@ -19,7 +20,6 @@ from pflow_lower.runtime.errors import (
 from pflow_lower.runtime.flow import WorkflowFlow, run_flow
 from pflow_lower.runtime.gate import RateLimit
 from pflow_lower.runtime.inputs import Input
-from pflow_lower.runtime.items import ItemsError
 from pflow_lower.runtime.main import main
 from pflow_lower.runtime.retry import Retry
 from pflow_lower.runtime.scope import Scope, concat, decoded

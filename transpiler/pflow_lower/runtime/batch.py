@@ -6,131 +6,103 @@ own starts all at once, and lets the others go on after a failure.
 """
 
 import asyncio
+import logging
 from asyncio import CancelledError
-from collections.abc import Sized
-from dataclasses import dataclass, field
-from functools import partial
-from threading import TIMEOUT_MAX
-from typing import Any, ClassVar, Literal
+from collections.abc import Callable, Sized
+from typing import Any
 
-from pocketflow import AsyncParallelBatchNode, BaseNode
+from pocketflow import AsyncParallelBatchNode
 
+from pflow_lower.runtime.admission import (
+    AnyItems,
+    Keys,
+    as_items,
+    check_items,
+    is_read_once,
+)
+from pflow_lower.runtime.batch_run import BatchRun
 from pflow_lower.runtime.blocking import run_blocking
+from pflow_lower.runtime.crew import BatchOver
 from pflow_lower.runtime.errors import (
     BatchError,
-    ErrorAction,
-    InvalidIndexError,
-    MissingReferenceError,
-    MissingResultError,
-    RunError,
+    BatchTimeoutError,
     StepError,
     describe,
     error_value,
 )
-from pflow_lower.runtime.items import Items, as_items
-from pflow_lower.runtime.node import (
-    is_async,
-    is_cancelled,
-    node_class,
-    run_async,
-    run_sync,
-)
+from pflow_lower.runtime.items import FiledItems, Items
+from pflow_lower.runtime.journal_errors import JournalError
+from pflow_lower.runtime.node import node_class
+from pflow_lower.runtime.results_file import ResultsFile
 from pflow_lower.runtime.scope import Scope
+from pflow_lower.runtime.settings import BatchSettings
 from pflow_lower.runtime.store import NodeStore
-from pflow_lower.runtime.threads import in_tasks, in_threads
+from pflow_lower.values import as_text
 
-_YIELD_EVERY = 64
-"""After so many items a task lets others run: some nodes never wait."""
-
-
-@dataclass(slots=True)
-class _Run:
-    """One run of a batch; `failure` is that of the batch, not of an item."""
-
-    node_type: type[BaseNode]
-    shared: Any
-    items: Items
-    workers: int
-    failure: Exception | None = None
-    parsed: dict[str, Any] = field(default_factory=dict)
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+logger = logging.getLogger("pflow_lower.runtime")
 
 
-class BatchStep(AsyncParallelBatchNode):
+class BatchStep(BatchSettings, AsyncParallelBatchNode):
     """A node that runs once per item: what a generated batch class is based on.
-
-    A subclass says what is particular to it: `node_id`, `node_type`, `items_for`,
-    `params_for` and the settings of `docs/language.md` § 3. `max_concurrent` is 1
-    where items run one by one; `max_attempts` counts the first one, too;
-    `items_source` is what was written for the items, to name it in an error.
 
     It also runs outside a generated flow: alone, in a PocketFlow flow (a
     synchronous one, too), or as the node type of a Step, whose params then give
     its `items`.
     """
 
-    node_id: ClassVar[str] = ""
-    node_type: ClassVar[type[BaseNode] | str] = ""
-    items_source: ClassVar[str] = "items"
-    alias: ClassVar[str] = "item"
-    max_concurrent: ClassVar[int] = 1
-    error_handling: ClassVar[Literal["fail_fast", "continue"]] = "fail_fast"
-    max_attempts: ClassVar[int] = 1
-    retry_wait: ClassVar[float] = 0
-    results: ClassVar[Literal["value", "record"]] = "value"
-
-    def items_for(self, scope: Scope) -> Any:
-        """Give the items, their references resolved."""
-        raise RunError(f"{type(self).__name__} does not say what its items are")
-
-    def params_for(self, scope: Scope) -> dict[str, Any]:
-        """Give the params of one item, their references resolved."""
-        return {}
-
     def load(self) -> None:
         """Look up the node type; raises UnknownNodeTypeError where there is none."""
         node_class(self.node_type)
 
-    async def prep_async(self, shared: Any) -> _Run:
-        """Resolve the items."""
-        items: Any = ()
+    async def prep_async(self, shared: Any) -> BatchRun:
+        """Resolve the items, and check all that can be checked before one runs."""
         failure: Exception | None = None
+        keys: Keys | None = None
+        total: int | None = 0
         try:
-            items = as_items(self._items(shared), self.items_source)
+            found = as_items(self._items(shared), self.items_source, self.items_from)
+            total = len(found) if isinstance(found, Sized) else None
+            keys = Keys(self._key_of(shared)) if self.has_keys() else None
+            check_items(found, self.item_limit(), keys)
+            items = self._collected(found, total, self.results_to_for(Scope(shared)))
+            keys = keys if is_read_once(found) else None
         except Exception as error:  # it follows the error edge
-            failure = error
-        size = len(items) if isinstance(items, Sized) else self.max_concurrent
-        return _Run(
-            node_type=node_class(self.node_type),
-            shared=shared,
-            items=Items(items, stop_on_failure=self.error_handling == "fail_fast"),
-            workers=min(self.max_concurrent, size),
-            failure=failure,
-        )
+            items, failure = Items(()), error
+        run = BatchRun(self, shared, items, total)
+        run.failure, run.unseen_keys = failure, keys
+        run.tell("batch_started", total=total)
+        return run
 
-    async def _exec(self, prep_res: _Run) -> _Run:
+    async def _exec(self, prep_res: BatchRun) -> BatchRun:
         """Run the items; returns when all that were started are over."""
         run = prep_res
         try:
-            if is_async(run.node_type):
-                work = partial(self._work_async, run)
-                await in_tasks(run.workers, work, run.items.stop, run.tasks)
-            else:
-                threads_work = partial(self._work, run)
-                stop = run.items.stop
-                await in_threads(run.workers, threads_work, stop, self.node_id)
+            async with asyncio.timeout(self.batch_timeout) as deadline:
+                await run.go()
+            run.items.check_share(self.tolerated_failure_percentage)
+        except JournalError:
+            raise
+        except BatchOver:
+            run.failure = self._too_long(run)
         except Exception as error:  # it follows the error edge
-            run.failure = error
+            run.failure = self._too_long(run) if deadline.expired() else error
+        except CancelledError:
+            self._interrupt(run)
+            raise
         return run
 
-    async def post_async(self, shared: Any, prep_res: Any, exec_res: _Run) -> str:
+    async def post_async(self, shared: Any, prep_res: Any, exec_res: BatchRun) -> str:
         """Write the output, and say which edge to follow.
 
         Raises BatchError or StepError where the batch failed and no edge leaves
         for the action `error`.
         """
-        output = exec_res.items.output()
-        failure = self._failure(exec_res, output)
+        run = exec_res
+        has_failed = run.failure is not None or run.items.failure is not None
+        output = run.items.output(is_complete=not has_failed)
+        failure = self._failure(run, output)
+        counts = {key: output[key] for key in ("count", "success_count", "error_count")}
+        run.tell("batch_finished", **counts, **_reason(failure))
         if failure is not None and "error" not in self.successors:
             if not isinstance(shared, NodeStore):
                 shared.pop(self.node_id, None)
@@ -148,11 +120,26 @@ class BatchStep(AsyncParallelBatchNode):
             return self.params["items"]
         return self.items_for(Scope(shared))
 
-    def _failure(self, run: _Run, output: dict[str, Any]) -> StepError | None:
+    def _key_of(self, shared: Any) -> Callable[[int, Any], str]:
+        parsed: dict[str, Any] = {}
+
+        def key_of(index: int, item: Any) -> str:
+            bindings = {self.alias: item, "__index__": index}
+            return as_text(self.key_for(Scope(shared, bindings, parsed)))
+
+        return key_of
+
+    def _collected(self, found: AnyItems, total: int | None, path: Any) -> Items:
+        limits = {"tolerated": self.tolerated(total), "limit": self.item_limit()}
+        if path is None:
+            return Items(found, **limits)
+        return FiledItems(found, ResultsFile(path), **limits)
+
+    def _failure(self, run: BatchRun, output: dict[str, Any]) -> StepError | None:
         failure: StepError | None = None
         if run.items.failure is not None:
             index, item, error = run.items.failure
-            message = describe(error)
+            message = describe(error) + self._afterword(output)
             failure = BatchError(
                 self.node_id, message, index=index, item=item, output=output
             )
@@ -160,87 +147,47 @@ class BatchStep(AsyncParallelBatchNode):
         elif run.failure is not None:
             output["error"] = error_value(run.failure)
             output["type"] = type(run.failure).__name__
-            failure = StepError(self.node_id, describe(run.failure), output)
+            message = describe(run.failure) + self._afterword(output)
+            failure = StepError(self.node_id, message, output)
             failure.__cause__ = run.failure
         return failure
 
-    def _work(self, run: _Run) -> None:
-        """Run items in this thread until there are no more to start."""
-        while (taken := run.items.take()) is not None:
-            index, item = taken
-            for attempt in range(1, self.max_attempts + 1):
-                try:
-                    params = self._params(run, index, item)
-                    ended = run_sync(run.node_type, params, run.shared)
-                    result = self._result(run, item, *ended)
-                except (Exception, CancelledError, SystemExit) as error:
-                    if self._is_final(error, attempt):
-                        run.items.fail(index, item, error)
-                        break
-                    run.items.wait(min(self.retry_wait, TIMEOUT_MAX))
-                    if run.items.stopped:
-                        break
-                else:
-                    run.items.succeed(index, result)
-                    break
+    def _afterword(self, output: dict[str, Any]) -> str:
+        """Say what else somebody should know to whom the batch has failed."""
+        words = ""
+        if self.error_handling == "continue" and output["error_count"]:
+            words += f" ({output['error_count']} of {output['count']} items failed)"
+        if isinstance(output["results"], str):
+            words += f"; the results so far are in {output['results']}"
+        return words
 
-    async def _work_async(self, run: _Run) -> None:
-        """Run items in this task until there are no more to start."""
-        while (taken := run.items.take()) is not None:
-            index, item = taken
-            for attempt in range(1, self.max_attempts + 1):
-                try:
-                    params = self._params(run, index, item)
-                    ended = await run_async(run.node_type, params, run.shared)
-                    result = self._result(run, item, *ended)
-                except (Exception, CancelledError, SystemExit) as error:
-                    if isinstance(error, CancelledError) and is_cancelled():
-                        raise
-                    if self._is_final(error, attempt):
-                        run.items.fail(index, item, error)
-                        self._cancel_others(run)
-                        break
-                    await asyncio.sleep(min(self.retry_wait, TIMEOUT_MAX))
-                    if run.items.stopped:
-                        break
-                else:
-                    run.items.succeed(index, result)
-                    break
-            if index % _YIELD_EVERY == 0:
-                await asyncio.sleep(0)
+    def _too_long(self, run: BatchRun) -> BatchTimeoutError:
+        started, succeeded, failed = run.items.counts()
+        over = f"{succeeded + failed} of {started} items that were started are over"
+        limit = f"the batch was not done within {self.batch_timeout:g} s"
+        return BatchTimeoutError(f"{limit}: {over}")
 
-    def _cancel_others(self, run: _Run) -> None:
-        if run.items.stopped:
-            for task in run.tasks:
-                if task is not asyncio.current_task():
-                    task.cancel()
-
-    def _params(self, run: _Run, index: int, item: Any) -> dict[str, Any]:
-        bindings = {self.alias: item, "__index__": index}
-        return self.params_for(Scope(run.shared, bindings, run.parsed))
-
-    def _is_final(self, error: BaseException, attempt: int) -> bool:
-        """Tell whether an item has failed for good: a reference fails each time."""
-        never_better = isinstance(error, MissingReferenceError | InvalidIndexError)
-        return never_better or attempt == self.max_attempts
-
-    def _result(
-        self, run: _Run, item: Any, action: str, outputs: dict[str, Any]
-    ) -> Any:
-        """Give what one result of the batch is: `docs/language.md` § 3."""
-        if action == "error":
-            raise ErrorAction(outputs.get("error"))
-        if self.results == "record":
-            return {**outputs, "item": item}
-        primary = getattr(run.node_type, "result", None)
-        if isinstance(primary, str):
-            if primary not in outputs:
-                written = ", ".join(map(str, outputs)) or "nothing"
-                message = f'the node wrote no output "{primary}", only {written}'
-                raise MissingResultError(message)
-            return outputs[primary]
-        return next(iter(outputs.values())) if len(outputs) == 1 else outputs
+    def _interrupt(self, run: BatchRun) -> None:
+        """Say how far the batch has come, and keep what there is."""
+        started, succeeded, failed = run.items.counts()
+        left = run.items.leave()
+        logger.warning(
+            'node "%s" was stopped: of %d items that were started, %d succeeded and '
+            "%d failed%s",
+            self.node_id,
+            started,
+            succeeded,
+            failed,
+            f"; the results so far are in {left}" if left else "",
+        )
 
     def _run(self, shared: Any) -> Any:
         """Run inside a synchronous Flow, on an event loop of its own."""
         return run_blocking(self._run_async(shared))
+
+
+def _reason(failure: StepError | None) -> dict[str, str]:
+    if failure is None:
+        return {}
+    cause = failure.__cause__ or failure
+    return {"error": describe(failure), "type": type(cause).__name__}

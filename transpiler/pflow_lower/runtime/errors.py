@@ -1,5 +1,6 @@
 """What a run fails with: errors whose message says it all, on one line or few."""
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -60,12 +61,22 @@ class BatchError(StepError):
         self.results: list[Any] = output["results"]
 
 
-class ErrorAction(Exception):  # noqa: N818 - the name stands in error records
-    """A node ended with the action `error`; `error` is its output of that name."""
+class BatchTimeoutError(RunError, TimeoutError):
+    """A batch as a whole took longer than it may."""
 
-    def __init__(self, error: Any = None) -> None:
+
+class ErrorAction(Exception):  # noqa: N818 - the name stands in error records
+    """A node ended with the action `error`; `error` is its output of that name.
+
+    Its outputs may also say what a client's exception would: the `status_code`
+    of a reply, and the seconds of its `retry_after`.
+    """
+
+    def __init__(self, error: Any = None, outputs: Mapping[str, Any] = {}) -> None:
         super().__init__("" if error is None else error)
         self.error = error
+        self.status_code = outputs.get("status_code")
+        self.retry_after = outputs.get("retry_after")
 
 
 class MissingResultError(RunError):

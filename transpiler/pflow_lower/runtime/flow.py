@@ -1,14 +1,19 @@
 """`WorkflowFlow`: a whole workflow, inputs and outputs included."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from os import PathLike
 from typing import Any
 
 from pocketflow import AsyncFlow, BaseNode
 
 from pflow_lower.runtime.batch import BatchStep
 from pflow_lower.runtime.blocking import run_blocking
+from pflow_lower.runtime.context import NO_CONTEXT, RunContext, running_in
 from pflow_lower.runtime.errors import StepError
+from pflow_lower.runtime.events import Events, OnEvent
 from pflow_lower.runtime.inputs import Input, check_names, fill_inputs
+from pflow_lower.runtime.journal import Journal
 from pflow_lower.runtime.scope import Scope
 from pflow_lower.runtime.step import Step
 
@@ -61,13 +66,17 @@ class WorkflowFlow(AsyncFlow):
             raise StepError(node_id, message)
         return following
 
-    async def give(self, shared: Any) -> dict[str, Any]:
+    async def give(
+        self, shared: Any, context: RunContext = NO_CONTEXT
+    ) -> dict[str, Any]:
         """Run; give the outputs, or the store where the workflow declares none."""
-        _, outputs = await self._run_to_outputs(shared)
+        with running_in(context):
+            _, outputs = await self._run_to_outputs(shared)
         return dict(shared) if outputs is None else outputs
 
     async def _run_async(self, shared: Any) -> str | None:
-        action, _ = await self._run_to_outputs(shared)
+        with running_in(NO_CONTEXT):
+            action, _ = await self._run_to_outputs(shared)
         return action
 
     async def _run_to_outputs(
@@ -100,11 +109,28 @@ class WorkflowFlow(AsyncFlow):
                     waiting.append(following)
 
 
-def run_flow(flow: WorkflowFlow, inputs: Mapping[str, Any]) -> dict[str, Any]:
+def run_flow(
+    flow: WorkflowFlow,
+    inputs: Mapping[str, Any],
+    *,
+    journal: str | PathLike[str] | None = None,
+    on_event: OnEvent | Sequence[OnEvent] = (),
+) -> dict[str, Any]:
     """Run a flow to its end; give its outputs, or the store if it declares none.
 
+    `journal` is the path of a file that keeps what comes of each node and item,
+    and from which a later call goes on. `on_event` is called, on a thread of its
+    own, with each Event of a batch.
+
     Raises InputError (also for an input that is not declared), StepError or
-    BatchError. It may be called inside a running event loop.
+    BatchError, and JournalError. It may be called inside a running event loop.
     """
     check_names(flow.inputs, inputs)
-    return run_blocking(flow.give(dict(inputs)))
+    fill_inputs(flow.inputs, dict(inputs))
+    listeners = (on_event,) if callable(on_event) else tuple(on_event)
+    with ExitStack() as stack:
+        context = RunContext(
+            stack.enter_context(Journal.open(journal)) if journal else None,
+            stack.enter_context(closing(Events(listeners))) if listeners else None,
+        )
+        return run_blocking(flow.give(dict(inputs), context))

@@ -34,8 +34,9 @@ class Gate:
         self._closed_until = 0.0
         self._window = 0.0 if limit is None else limit.per * _SPARE
         self._distance = 0.0 if limit is None else self._window / limit.requests
+        self._late = max(self._distance, self._window / 100)
         self._starts: deque[float] = deque(maxlen=limit.requests if limit else 0)
-        self._due = 0.0
+        self._next_turn = 0.0
 
     def hold(self, seconds: float) -> bool:
         """Let nothing through for so long; tell whether that is longer than before."""
@@ -45,27 +46,42 @@ class Gate:
             self._closed_until = max(until, self._closed_until)
             return longer
 
-    def delay(self) -> float:
-        """Let an attempt through and give 0, or give the seconds to ask again after."""
-        with self._lock:
-            now = self._clock()
-            due = max(self._closed_until, self._due)
-            if self._starts.maxlen and len(self._starts) == self._starts.maxlen:
-                due = max(due, self._starts[0] + self._window)
-            if now < due:
-                return due - now
-            self._starts.append(now)
-            # Who comes late does not put off all who come after, as long as it
-            # is less than one start: so the rate is reached, but never in a rush.
-            self._due = max(self._due, now - self._distance) + self._distance
-            return 0.0
-
     async def enter(self, pause: Callable[[float], Awaitable[bool]]) -> bool:
         """Wait until an attempt may start; False where the batch was stopped instead.
 
         `pause` waits so many seconds, and tells whether to go on.
         """
-        while (seconds := self.delay()) > 0:
-            if not await pause(seconds):
+        with self._lock:
+            seconds = self._turn(self._clock())
+        while True:
+            if seconds > 0 and not await pause(seconds):
                 return False
-        return True
+            seconds = self._start()
+            if seconds <= 0:
+                return True
+
+    def _turn(self, now: float) -> float:
+        """Take a turn, and give the seconds until it comes.
+
+        Turns lie at even distances. One may lie in the past a little, so that the
+        rate is reached although every sleep is longer than it was meant to be.
+        """
+        turn = max(self._next_turn, now - self._late, self._closed_until)
+        self._next_turn = turn + self._distance
+        return turn - now
+
+    def _start(self) -> float:
+        """Count a start and give 0, or give the seconds after which to ask again.
+
+        What counts is when attempts really start: one that was late may have come
+        so close to those after it that the next turn is too early.
+        """
+        with self._lock:
+            now = self._clock()
+            if now < self._closed_until:
+                return self._turn(now)
+            full = self._starts.maxlen and len(self._starts) == self._starts.maxlen
+            if full and now < self._starts[0] + self._window:
+                return self._starts[0] + self._window - now
+            self._starts.append(now)
+            return 0.0

@@ -1,44 +1,68 @@
 """The items of one run of a batch: which were started, and what came of each."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterable, Iterator
+from math import inf
 from threading import Event, Lock
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-from pflow_lower.runtime.errors import RunError, error_value
-from pflow_lower.values import is_array, json_container, type_name
+from pflow_lower.runtime.admission import AnyItems, too_many
+from pflow_lower.runtime.errors import error_value
+from pflow_lower.runtime.results_file import ResultsFile
 
 _IN_FLIGHT: Final = object()
 
+Taken: TypeAlias = tuple[int, Any]
+"""The index of an item, and the item."""
 
-class ItemsError(RunError):
-    """What should be the items of a batch is no list."""
+Failure: TypeAlias = tuple[int, Any, BaseException]
+"""The index of an item, the item, and how it failed."""
 
 
 class Items:
     """Hands out the items of a batch in order, and collects what comes of them.
 
     Every method may be called from any thread. An item is handed out only as
-    long as the batch was not stopped: after `fail` under fail_fast, or `stop`,
-    not one more is.
+    long as the batch was not stopped: after `stop`, or after more failures than
+    are `tolerated`, not one more is. `limit` is how many items there may be.
     """
 
-    def __init__(self, items: Iterable[Any], *, stop_on_failure: bool) -> None:
-        self.failure: tuple[int, Any, BaseException] | None = None
-        self._iterator: Iterator[Any] = iter(items)
-        self._stop_on_failure = stop_on_failure
-        self._results: list[Any] = []
+    def __init__(
+        self,
+        items: AnyItems,
+        *,
+        tolerated: float = inf,
+        limit: float = inf,
+    ) -> None:
+        self.failure: Failure | None = None
+        self._last_failure: Failure | None = None
+        self.stopped = False
+        self.is_async = isinstance(items, AsyncIterable)
+        self._iterator: Iterator[Any] = iter(())
+        if isinstance(items, AsyncIterable):
+            self._async_iterator = aiter(items)
+        else:
+            self._iterator = iter(items)
+        self._tolerated = tolerated
+        self._limit = limit
         self._errors: list[dict[str, Any]] = []
-        self._stopped = Event()
+        self._results: list[Any] = []
+        self._stopping = Event()
         self._lock = Lock()
 
-    def take(self) -> tuple[int, Any] | None:
+    def take(self) -> Taken | None:
         """Start the next item: give its index and itself, or None at the end."""
         with self._lock:
-            if self._stopped.is_set():
-                return None
-            for item in self._iterator:
-                self._results.append(_IN_FLIGHT)
-                return len(self._results) - 1, item
+            if not self.stopped:
+                for item in self._iterator:
+                    return self._open(), item
+        return None
+
+    async def take_async(self) -> Taken | None:
+        """Start the next item of an asynchronous iterable, once it is there."""
+        if self.stopped:
+            return None
+        async for item in self._async_iterator:
+            return self._open(), item
         return None
 
     def succeed(self, index: int, result: Any) -> None:
@@ -46,67 +70,124 @@ class Items:
         self._results[index] = result
 
     def fail(self, index: int, item: Any, error: BaseException) -> None:
-        """Keep the failure of an item; under fail_fast this stops the batch."""
+        """Keep the failure of an item; one too many stops the batch."""
+        record = {
+            "index": index,
+            "item": item,
+            "error": error_value(error),
+            "type": type(error).__name__,
+        }
         with self._lock:
-            self._results[index] = None
-            self._errors.append(
-                {
-                    "index": index,
-                    "item": item,
-                    "error": error_value(error),
-                    "type": type(error).__name__,
-                }
-            )
-            if self._stop_on_failure and self.failure is None:
-                self.failure = (index, item, error)
-                self._stopped.set()
+            self._errors.append(record)
+            self._last_failure = (index, item, error)
+            self._put_failure(index, record)
+            if len(self._errors) > self._tolerated and self.failure is None:
+                self.failure = self._last_failure
+                self.stopped = True
+                self._stopping.set()
 
     def stop(self) -> None:
         """Hand out no further item, and end all waits."""
         with self._lock:
-            self._stopped.set()
-
-    @property
-    def stopped(self) -> bool:
-        """Whether no further item is handed out."""
-        return self._stopped.is_set()
+            self.stopped = True
+            self._stopping.set()
 
     def wait(self, seconds: float) -> None:
         """Wait as long in this thread, or until the batch is stopped."""
-        self._stopped.wait(seconds)
+        self._stopping.wait(seconds)
 
-    def output(self) -> dict[str, Any]:
+    def counts(self) -> tuple[int, int, int]:
+        """Give how many items were started, have succeeded and have failed."""
+        in_flight = sum(result is _IN_FLIGHT for result in self._results)
+        started, failed = len(self._results), len(self._errors)
+        return started, started - failed - in_flight, failed
+
+    def check_share(self, percentage: float | None) -> None:
+        """Let the batch fail if more than this share of all its items have failed.
+
+        That is known beforehand only of a list; the end of a stream tells.
+        """
+        started, _, failed = self.counts()
+        if percentage is None or self.failure or failed * 100 <= percentage * started:
+            return
+        self.failure = self._last_failure
+
+    def leave(self) -> str | None:
+        """Keep what there is of a batch that ends early; tell where, if in a file."""
+        return None
+
+    def output(self, *, is_complete: bool) -> dict[str, Any]:
         """Give the outputs of the batch, once every item that was started is over.
 
         Items that were cancelled are null and neither a success nor an error.
         """
-        in_flight = sum(result is _IN_FLIGHT for result in self._results)
-        if in_flight:
-            self._results = [
-                None if result is _IN_FLIGHT else result for result in self._results
-            ]
+        started, succeeded, failed = self.counts()
         self._errors.sort(key=lambda record: int(record["index"]))
-        count, errors = len(self._results), len(self._errors)
         return {
-            "results": self._results,
+            "results": self._all_results(is_complete),
             "errors": self._errors,
-            "count": count,
-            "success_count": count - errors - in_flight,
-            "error_count": errors,
+            "count": started,
+            "success_count": succeeded,
+            "error_count": failed,
         }
 
+    def _open(self) -> int:
+        """Give the next index; raises ItemsError where there are too many items."""
+        index = len(self._results)
+        if index >= self._limit:
+            raise too_many(self._limit)
+        self._results.append(_IN_FLIGHT)
+        return index
 
-def as_items(value: Any, source: str) -> Iterable[Any]:
-    """Take a value as the items of a batch: `docs/language.md` § 3.
+    def _put_failure(self, index: int, record: dict[str, Any]) -> None:
+        self._results[index] = None
 
-    A list is copied, so that a node that changes it does not change what runs;
-    other sequences are read as the batch goes on. Raises ItemsError, which names
-    `source`, where the value is no array, nor a string that holds one as JSON.
-    """
-    found = type_name(value)
-    if isinstance(value, str):
-        value = json_container(value)
-        found = "a string that holds no JSON array"
-    if not is_array(value):
-        raise ItemsError(f"the items, {source}, must be an array, not {found}")
-    return list(value) if isinstance(value, list) else value
+    def _all_results(self, is_complete: bool) -> Any:
+        if any(result is _IN_FLIGHT for result in self._results):
+            return [None if each is _IN_FLIGHT else each for each in self._results]
+        return self._results
+
+
+class FiledItems(Items):
+    """Items whose results go to a file: what is kept of each is that it is over."""
+
+    def __init__(
+        self,
+        items: AnyItems,
+        file: ResultsFile,
+        *,
+        tolerated: float = inf,
+        limit: float = inf,
+    ) -> None:
+        super().__init__(items, tolerated=tolerated, limit=limit)
+        self._file = file
+        self._started = 0
+        self._succeeded = 0
+
+    def succeed(self, index: int, result: Any) -> None:
+        """Write the result of an item as soon as those before it are written."""
+        self._file.put(index, {"index": index, "result": result})
+        with self._lock:
+            self._succeeded += 1
+
+    def counts(self) -> tuple[int, int, int]:
+        """Give how many items were started, have succeeded and have failed."""
+        return self._started, self._succeeded, len(self._errors)
+
+    def leave(self) -> str | None:
+        """Keep what there is; tell where."""
+        return self._file.keep()
+
+    def _open(self) -> int:
+        index = self._started
+        if index >= self._limit:
+            raise too_many(self._limit)
+        self._started += 1
+        return index
+
+    def _put_failure(self, index: int, record: dict[str, Any]) -> None:
+        failed = {"error": record["error"], "type": record["type"]}
+        self._file.put(index, {"index": index, "result": None, **failed})
+
+    def _all_results(self, is_complete: bool) -> Any:
+        return self._file.finish(self._started) if is_complete else self._file.keep()

@@ -39,27 +39,51 @@ def node_class(node_type: type[BaseNode] | str) -> type[BaseNode]:
     return load_node_type(node_type) if isinstance(node_type, str) else node_type
 
 
-def run_sync(
-    node_type: type[BaseNode], params: dict[str, Any], shared: MutableMapping[str, Any]
-) -> tuple[str, dict[str, Any]]:
-    """Run a synchronous node; give the action it ended with, and its outputs."""
-    store = NodeStore(shared)
-    return _ended(_instance(node_type, params)._run(store), store)
+class Runner:
+    """Runs nodes of one type; a call gives the action it ended with, and its outputs.
 
+    `is_async` says whether they run on the event loop, or need a thread.
+    """
 
-async def run_async(
-    node_type: type[BaseNode], params: dict[str, Any], shared: MutableMapping[str, Any]
-) -> tuple[str, dict[str, Any]]:
-    """Run an asynchronous node; give the action it ended with, and its outputs."""
-    store = NodeStore(shared)
-    node = _instance(node_type, params)
-    assert isinstance(node, AsyncNode)
-    return _ended(await node._run_async(store), store)
+    def __init__(self, node_type: type[BaseNode]) -> None:
+        self.node_type = node_type
+        self.is_async = issubclass(node_type, AsyncNode)
+        self._is_plain = self.is_async and all(
+            getattr(node_type, name) is getattr(AsyncNode, name)
+            for name in ("_run_async", "_exec", "exec_fallback_async")
+        )
 
+    def run_sync(
+        self, params: dict[str, Any], shared: MutableMapping[str, Any]
+    ) -> tuple[str, dict[str, Any]]:
+        """Run a synchronous node in this thread."""
+        store = NodeStore(shared)
+        return _action(self._instance(params)._run(store)), store.outputs
 
-def is_async(node_type: type[BaseNode]) -> bool:
-    """Tell whether a node type runs on the event loop, or needs a thread."""
-    return issubclass(node_type, AsyncNode)
+    async def run_async(
+        self, params: dict[str, Any], shared: MutableMapping[str, Any]
+    ) -> tuple[str, dict[str, Any]]:
+        """Run an asynchronous node."""
+        store = NodeStore(shared)
+        node = self._instance(params)
+        assert isinstance(node, AsyncNode)
+        if self._is_plain and node.max_retries == 1:
+            # What PocketFlow would do, without two coroutines to each item.
+            prepared = await node.prep_async(store)
+            done = await node.exec_async(prepared)
+            ended = await node.post_async(store, prepared, done)
+        else:
+            ended = await node._run_async(store)
+        return _action(ended), store.outputs
+
+    def _instance(self, params: dict[str, Any]) -> BaseNode:
+        node = self.node_type()
+        # PocketFlow would call such a node not once, and count that as a success.
+        if getattr(node, "max_retries", 1) < 1:
+            name = self.node_type.__name__
+            raise RunError(f"{name} has max_retries < 1: it would not run")
+        node.params = params
+        return node
 
 
 def is_cancelled() -> bool:
@@ -68,14 +92,5 @@ def is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _instance(node_type: type[BaseNode], params: dict[str, Any]) -> BaseNode:
-    node = node_type()
-    # PocketFlow would call such a node not once, and count that as a success.
-    if getattr(node, "max_retries", 1) < 1:
-        raise RunError(f"{node_type.__name__} has max_retries < 1: it would not run")
-    node.params = params
-    return node
-
-
-def _ended(action: Any, store: NodeStore) -> tuple[str, dict[str, Any]]:
-    return action if isinstance(action, str) and action else "default", store.outputs
+def _action(ended: Any) -> str:
+    return ended if isinstance(ended, str) and ended else "default"

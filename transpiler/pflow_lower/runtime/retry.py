@@ -87,7 +87,8 @@ def retry_after(error: BaseException) -> float | None:
     said = getattr(error, "retry_after", None)
     if said is None:
         headers = getattr(getattr(error, "response", None), "headers", None)
-        said = headers.get("retry-after") if hasattr(headers, "get") else None
+        get = getattr(headers, "get", None)
+        said = get("retry-after") if callable(get) else None
     return None if said is None else _seconds(said)
 
 

@@ -135,7 +135,9 @@ class Scope:
 
 def concat(*parts: Any) -> str:
     """Put text together, each part as the text it becomes."""
-    return "".join(map(as_text, parts))
+    return "".join(
+        [part if type(part) is str else as_text(part) for part in parts]
+    )
 
 
 def decoded(value: Any) -> Any:

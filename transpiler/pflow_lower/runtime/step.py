@@ -1,6 +1,6 @@
 """`Step`: a node of a workflow that runs once."""
 
-from asyncio import CancelledError
+from asyncio import CancelledError, wrap_future
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -8,6 +8,7 @@ from pocketflow import AsyncNode, BaseNode
 
 from pflow_lower.runtime.batch import BatchStep
 from pflow_lower.runtime.blocking import run_blocking
+from pflow_lower.runtime.context import NO_CONTEXT, current, running_in
 from pflow_lower.runtime.errors import (
     ErrorAction,
     StepError,
@@ -15,13 +16,9 @@ from pflow_lower.runtime.errors import (
     error_value,
 )
 from pflow_lower.runtime.items import Items
-from pflow_lower.runtime.node import (
-    is_async,
-    is_cancelled,
-    node_class,
-    run_async,
-    run_sync,
-)
+from pflow_lower.runtime.journal_errors import JournalError
+from pflow_lower.runtime.node import Runner, is_cancelled, node_class
+from pflow_lower.runtime.recall import StepRecall
 from pflow_lower.runtime.scope import Scope
 from pflow_lower.runtime.threads import in_threads
 
@@ -62,17 +59,27 @@ class Step(AsyncNode):
         return shared
 
     async def exec_async(self, prep_res: Any) -> Ended:
-        """Run the node."""
+        """Run the node, unless the journal of the run knows how it ended."""
         try:
+            runner = Runner(node_class(self.node_type))
             params = self.params_for(Scope(prep_res))
-            action, outputs = await self._run_node(params, prep_res)
+            recall = self._recall(runner, params)
+            if recall is not None and (known := recall.find()) is not None:
+                return Ended(*known)
+            action, outputs = await self._run_node(runner, params, prep_res)
+            if recall is not None and action != "error":
+                await wrap_future(recall.succeeded(action, outputs))
+        except JournalError:
+            raise
         except CancelledError as error:
             if is_cancelled():
                 raise
             return Ended("error", {}, error)
         except (Exception, SystemExit) as error:
             return Ended("error", self._failed_outputs(), error)
-        failure = ErrorAction(outputs.get("error")) if action == "error" else None
+        failure = (
+            ErrorAction(outputs.get("error"), outputs) if action == "error" else None
+        )
         return Ended(action, outputs, failure)
 
     async def post_async(self, shared: Any, prep_res: Any, exec_res: Ended) -> str:
@@ -93,24 +100,33 @@ class Step(AsyncNode):
 
         Its own output, if it has come so far, takes the place of this.
         """
-        of_batch = isinstance(self.node_type, type) and issubclass(
-            self.node_type, BatchStep
-        )
-        return Items((), stop_on_failure=True).output() if of_batch else {}
+        return Items(()).output(is_complete=True) if self._is_batch() else {}
+
+    def _recall(self, runner: Runner, params: dict[str, Any]) -> StepRecall | None:
+        journal = current().journal
+        if journal is None or self._is_batch():  # a batch recalls its items itself
+            return None
+        return StepRecall(self.node_id, runner.node_type, params, journal)
 
     async def _run_node(
-        self, params: dict[str, Any], shared: Any
+        self, runner: Runner, params: dict[str, Any], shared: Any
     ) -> tuple[str, dict[str, Any]]:
-        node_type = node_class(self.node_type)
-        if is_async(node_type):
-            return await run_async(node_type, params, shared)
-        ended: list[tuple[str, dict[str, Any]]] = []
+        with running_in(current() if self._is_batch() else NO_CONTEXT):
+            if runner.is_async:
+                return await runner.run_async(params, shared)
+            ended: list[tuple[str, dict[str, Any]]] = []
 
-        def work() -> None:
-            ended.append(run_sync(node_type, params, shared))
+            def work() -> None:
+                ended.append(runner.run_sync(params, shared))
 
-        await in_threads(1, work, lambda: None, self.node_id)
-        return ended[0]
+            await in_threads(1, work, lambda: None, self.node_id)
+            return ended[0]
+
+    def _is_batch(self) -> bool:
+        """Tell whether the node is a batch that was lowered before."""
+        return isinstance(self.node_type, type) and issubclass(
+            self.node_type, BatchStep
+        )
 
     def _run(self, shared: Any) -> Any:
         """Run inside a synchronous Flow, on an event loop of its own."""

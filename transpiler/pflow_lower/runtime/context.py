@@ -1,0 +1,41 @@
+"""What one run of a flow hands to its steps besides the store."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from pflow_lower.runtime.events import Events
+from pflow_lower.runtime.journal import Journal
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """The journal of a run, and where its events go; None where it has none."""
+
+    journal: Journal | None = None
+    events: Events | None = None
+
+
+NO_CONTEXT = RunContext()
+
+_current: ContextVar[RunContext] = ContextVar("pflow_lower_run", default=NO_CONTEXT)
+
+
+def current() -> RunContext:
+    """Give the context of the run that this is called in."""
+    return _current.get()
+
+
+@contextmanager
+def running_in(context: RunContext) -> Iterator[None]:
+    """Set the context of all that is run inside.
+
+    A node may run a workflow of its own. That must not find the ids of its nodes
+    in the journal of the outer one, so whoever runs a node sets NO_CONTEXT.
+    """
+    token = _current.set(context)
+    try:
+        yield
+    finally:
+        _current.reset(token)

@@ -1,0 +1,190 @@
+"""The workers of a batch: tasks for asynchronous nodes, threads for all others.
+
+Both offer the same methods, as coroutines. Those of the threads never wait for an
+event loop but block their thread, so that one description of what is done with an
+item serves both kinds.
+"""
+
+import asyncio
+from asyncio import CancelledError
+from collections.abc import Callable, Coroutine, MutableMapping
+from concurrent.futures import Future
+from functools import partial
+from math import inf
+from threading import TIMEOUT_MAX
+from time import monotonic
+from typing import Any, Protocol, TypeAlias
+
+from pflow_lower.runtime.deadline import Late, within
+from pflow_lower.runtime.items import Items, Taken
+from pflow_lower.runtime.node import Runner, is_cancelled
+from pflow_lower.runtime.settings import BatchSettings
+from pflow_lower.runtime.threads import in_tasks, in_threads
+
+Ended: TypeAlias = tuple[str, dict[str, Any]]
+"""The action that a node ended with, and its outputs."""
+
+Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+
+
+class BatchOver(BaseException):
+    """The time of the whole batch is up while an attempt goes on in a thread."""
+
+
+class Crew(Protocol):
+    """The workers of one run of a batch."""
+
+    async def run(self, count: int, work: Work) -> None:
+        """Have so many workers do the work, and wait until all are done."""
+
+    call: Callable[
+        [dict[str, Any], MutableMapping[str, Any]], Coroutine[Any, Any, Ended]
+    ]
+    """Run the node once; raises TimeoutError where it takes too long."""
+
+    async def take(self) -> Taken | None:
+        """Take the next item where that may have to be waited for."""
+
+    async def pause(self, seconds: float) -> bool:
+        """Wait; tell whether to go on: not if the batch was stopped meanwhile."""
+
+    async def settled(self, future: "Future[None]") -> None:
+        """Wait for what another thread does."""
+
+    async def breathe(self) -> None:
+        """Let others run."""
+
+    def stop_others(self) -> None:
+        """Cancel what is in flight, where that can be done."""
+
+    def is_cancelled(self, error: BaseException) -> bool:
+        """Tell whether it is no failure of an item but the end of the run."""
+
+
+class _Tasks(Crew):
+    """Workers that are tasks."""
+
+    def __init__(self, runner: Runner, items: Items, step: BatchSettings) -> None:
+        self._runner = runner
+        self._items = items
+        self._timeout = step.timeout
+        self._tasks: list[asyncio.Task[None]] = []
+        self._turn = asyncio.Lock()
+        self.call = runner.run_async if step.timeout is None else self._call_within
+
+    async def run(self, count: int, work: Work) -> None:
+        await in_tasks(count, work, self._items.stop, self._tasks)
+
+    async def take(self) -> Taken | None:
+        async with self._turn:
+            return await self._items.take_async()
+
+    async def pause(self, seconds: float) -> bool:
+        await asyncio.sleep(min(seconds, TIMEOUT_MAX))
+        return not self._items.stopped
+
+    async def settled(self, future: "Future[None]") -> None:
+        await asyncio.wrap_future(future)
+
+    async def breathe(self) -> None:
+        await asyncio.sleep(0)
+
+    def stop_others(self) -> None:
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+
+    def is_cancelled(self, error: BaseException) -> bool:
+        return isinstance(error, CancelledError) and is_cancelled()
+
+    async def _call_within(
+        self, params: dict[str, Any], shared: MutableMapping[str, Any]
+    ) -> Ended:
+        try:
+            async with asyncio.timeout(self._timeout) as deadline:
+                return await self._runner.run_async(params, shared)
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            raise _too_long(self._timeout) from error
+
+
+class _Threads(Crew):
+    """Workers that are threads, named after the node.
+
+    A node cannot be stopped in its thread. Where there is a limit of time, each
+    attempt has a thread of its own, which is left alone once the time is up.
+    """
+
+    def __init__(self, runner: Runner, items: Items, step: BatchSettings) -> None:
+        self._runner = runner
+        self._items = items
+        self._name = step.node_id
+        self._timeout = inf if step.timeout is None else step.timeout
+        limit = inf if step.batch_timeout is None else step.batch_timeout
+        self._end = monotonic() + limit
+        self._loop = asyncio.get_running_loop()
+        limited = min(self._timeout, limit) < inf
+        self.call = self._call_within if limited else self._call
+
+    async def run(self, count: int, work: Work) -> None:
+        stop = self._items.stop
+        await in_threads(count, lambda: drive(work()), stop, self._name)
+
+    async def take(self) -> Taken | None:
+        taking = asyncio.run_coroutine_threadsafe(self._items.take_async(), self._loop)
+        return taking.result()
+
+    async def pause(self, seconds: float) -> bool:
+        self._items.wait(min(seconds, TIMEOUT_MAX))
+        return not self._items.stopped
+
+    async def settled(self, future: "Future[None]") -> None:
+        future.result()
+
+    async def breathe(self) -> None:
+        pass
+
+    def stop_others(self) -> None:
+        pass
+
+    def is_cancelled(self, error: BaseException) -> bool:
+        return isinstance(error, BatchOver)
+
+    async def _call(
+        self, params: dict[str, Any], shared: MutableMapping[str, Any]
+    ) -> Ended:
+        return self._runner.run_sync(params, shared)
+
+    async def _call_within(
+        self, params: dict[str, Any], shared: MutableMapping[str, Any]
+    ) -> Ended:
+        left = self._end - monotonic()
+        seconds = min(self._timeout, left)
+        try:
+            work = partial(self._runner.run_sync, params, shared)
+            return within(seconds, work, self._name)
+        except Late as late:
+            if seconds == left:
+                raise BatchOver from late
+            raise _too_long(self._timeout) from late
+
+
+def crew_for(runner: Runner, items: Items, step: BatchSettings) -> Crew:
+    """Give the workers that nodes of this type need."""
+    kind = _Tasks if runner.is_async else _Threads
+    return kind(runner, items, step)
+
+
+def drive(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine that never waits for an event loop to its end, here and now."""
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    coroutine.close()
+    raise RuntimeError("a coroutine waits for an event loop where there is none")
+
+
+def _too_long(timeout: float | None) -> TimeoutError:
+    return TimeoutError(f"no result within {timeout:g} s")
