@@ -40,18 +40,14 @@ def two_of_one_key(items: Array, key: Template, alias: str) -> tuple[int, int] |
 def _key(key: Template, bindings: dict[str, Any]) -> tuple[str, ...]:
     """Give the texts between the references that are the same for all items.
 
-    Of a key that is one reference it is its value as JSON: 1 and "1" differ.
+    A key is a text, whatever it is made of: 1 and "1" are one.
     """
-    if key.whole is not None:
-        return (_as_json(_value(key.whole, bindings)),)
     texts = [""]
     for part in key.parts:
         if not isinstance(part, Reference):
             texts[-1] += part.text
         elif any(path.name in bindings for path in part.paths()):
-            value = _value(part, bindings)
-            _as_json(value)  # it must be known all through
-            texts[-1] += as_text(value)
+            texts[-1] += _text(_value(part, bindings))
         else:
             texts.append("")
     return tuple(texts)
@@ -88,11 +84,12 @@ def _walk(value: Any, path: PathOperand) -> Any:
     return value
 
 
-def _as_json(value: Any) -> str:
+def _text(value: Any) -> str:
     try:
-        return json.dumps(value)
-    except (TypeError, ValueError):
+        json.dumps(value)
+    except (TypeError, ValueError):  # not all that is inside it is known
         raise _NotKnownError from None
+    return as_text(value)
 
 
 def _plain(value: Value) -> Any:
