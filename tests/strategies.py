@@ -2,6 +2,7 @@
 
 import string
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
@@ -107,6 +108,46 @@ BATCH_PATHS = ("", ".results", ".results[0]", ".results[1].a", ".count", ".error
 
 ITEM = "the_item"
 
+FILES = Path(__file__).parent.parent / "fixtures" / "files"
+STREAMS = st.sampled_from(
+    [
+        {"jsonl": f"{FILES / 'drinks.jsonl'}"},
+        {"csv": f"{FILES / 'prices.csv'}"},
+        {"lines": f"{FILES / 'tea.txt'}"},
+        {"glob": f"{FILES}/*.txt"},
+        {"lines": f"{FILES / 'there is none'}"},
+    ]
+)
+"""What items can be read from."""
+
+RETRIES: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.fixed_dictionaries({}, optional={"max_retries": st.integers(1, 3)}),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "max_attempts": st.integers(1, 3),
+            "wait": st.just(0),
+            "backoff": st.floats(1, 2),
+            "max_wait": st.sampled_from([1e-3, 2e-3]),
+            "jitter": st.sampled_from(["none", "full"]),
+            "on": st.lists(
+                st.sampled_from(["ValueError", "builtins.KeyError", 429]), min_size=1
+            ),
+        },
+    )
+    .filter(lambda retry: "backoff" not in retry or "wait" in retry)
+    .map(lambda retry: {"retry": retry}),
+)
+LIMITS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {},
+    optional={
+        "timeout": st.just(60),
+        "batch_timeout": st.just(600.5),
+        "rate_limit": st.just({"requests": 1_000_000, "per": 1}),
+    },
+)
+"""Settings that change nothing, or the same in every run, and take no time."""
+
 
 @st.composite
 def workflows(draw: st.DrawFn) -> dict[str, Any]:
@@ -206,17 +247,9 @@ def _node(
         by_reference = references(_paths(visible) or ["null"]).map(
             lambda text: f"${{{text[2:-1]} ?? []}}"
         )
-        parallel = draw(st.booleans())
-        node["batch"] = {
-            "items": draw(st.lists(outside, max_size=4) | by_reference),
-            "as": ITEM,
-            "parallel": parallel,
-            "error_handling": "continue"
-            if parallel
-            else draw(st.sampled_from(["continue", "fail_fast"])),
-            "max_retries": draw(st.integers(1, 3)),
-        }
+        items = draw(st.lists(outside, max_size=4) | by_reference | STREAMS)
         visible = visible | {ITEM: ANY_PATHS, "__index__": ("",)}
+        node["batch"] = draw(_batch(items, _paths(visible)))
         act |= st.just(f"${{{ITEM}}}")
     inside = values(SCALARS | TEXTS | templates(_paths(visible)))
     keys = TEXTS | st.sampled_from(["a", "more"])
@@ -224,6 +257,35 @@ def _node(
         "act": draw(act)
     }
     return node
+
+
+@st.composite
+def _batch(draw: st.DrawFn, items: Any, paths: list[str]) -> dict[str, Any]:
+    """Give a batch that does the same each time, whatever runs in parallel."""
+    parallel = draw(st.booleans())
+    handling = (
+        "continue" if parallel else draw(st.sampled_from(["continue", "fail_fast"]))
+    )
+    made = {
+        "items": items,
+        "as": ITEM,
+        "parallel": parallel,
+        "error_handling": handling,
+        **draw(RETRIES),
+        **draw(LIMITS),
+    }
+    if handling == "continue" and not parallel:
+        share = st.just(50) | st.floats(0, 100)
+        tolerances = {
+            "tolerated_failure_count": st.integers(0, 4),
+            "tolerated_failure_percentage": share,
+        }
+        made |= draw(st.fixed_dictionaries({}, optional=tolerances))
+    if draw(st.booleans()):
+        made["max_items"] = max(draw(st.integers(1, 4)), len(items))
+    if draw(st.booleans()):
+        made["key"] = f"${{__index__}} {draw(templates(paths))}"
+    return {key: made[key] for key in draw(st.permutations(list(made)))}
 
 
 def _paths(visible: Paths) -> list[str]:

@@ -74,6 +74,9 @@ def places(ir: dict[str, Any]) -> list[tuple[Any, ...]]:
     found = []
     for index, node in enumerate(ir["nodes"]):
         found += strings(node.get("params", {}), ("nodes", index, "params"))
+        for key in ("items", "key"):
+            value = node.get("batch", {}).get(key, [])
+            found += strings(value, ("nodes", index, "batch", key))
     return found
 
 
