@@ -13,8 +13,10 @@ that everything stays where it stood. A reply that was cut off stays cut off.
 import re
 from collections.abc import Iterator
 
-_MARK = re.compile(r'"(?:[^"\\\n]|\\.)*+"|[{}]')
-_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+")|,(?=\s*[}\]])', re.DOTALL)
+# A string that is not closed counts as one, or each quote would be looked at again
+# from every quote before it.
+_MARK = re.compile(r'"(?:[^"\\\n]|\\.)*+"?|[{}]')
+_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+"?)|,(?=\s*[}\]])', re.DOTALL)
 _WORKFLOW = '"nodes"'
 
 
