@@ -1,0 +1,237 @@
+"""Keeping secrets out of what is shown: a leaf that everybody may use.
+
+Known secrets are the values of environment variables with telling names, and
+those that were registered. Others are recognised by their shape. Texts in which
+there is none, which is nearly all of them, cost a few microseconds.
+"""
+
+import base64
+import binascii
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from threading import Lock
+from typing import Any, NamedTuple
+from urllib.parse import quote, quote_plus
+
+MASK = "***"
+"""What stands where a secret was."""
+
+_SHORTEST = 6
+"""Values with fewer characters are no secrets, and would be found everywhere."""
+
+_LINE = 12
+"""A line of a longer secret is masked by itself if it has so many characters."""
+
+_MOST = 200
+"""How many registered values are remembered, the latest ones: those of all items in
+flight, should every item have one of its own."""
+
+_TELLING = re.compile(
+    r"(^|[^A-Z])(KEY|TOKEN|SECRET|CREDENTIAL|AUTH"
+    r"|[A-Z]*(PASSWORD|PASSWD|PASSPHRASE|APIKEY))S?(?![A-Z])",
+    re.IGNORECASE,
+)
+_TELLING_HEADER = re.compile(
+    "authorization|cookie|key|token|secret|password", re.IGNORECASE
+)
+
+
+class _Shape(NamedTuple):
+    """Text that is a secret by its looks; `word` is in it, or there is none."""
+
+    word: str
+    pattern: re.Pattern[str]
+    masked: str | Callable[[re.Match[str]], str]
+
+
+def mask(text: str) -> str:
+    """Give the text with `***` in the place of every secret in it.
+
+    Any thread may call it; changes of the environment are seen at the next call.
+    """
+    for form in _known.forms():
+        if form in text:
+            text = text.replace(form, MASK)
+    lowered = text.lower()
+    for shape in _SHAPES:
+        if shape.word in lowered:
+            text = shape.pattern.sub(shape.masked, text)
+    return text
+
+
+def mask_values(text: str, values: Iterable[str]) -> str:
+    """Give the text with `***` in the place of these values, and of nothing else."""
+    for form in _longest_first(values):
+        text = text.replace(form, MASK)
+    return text
+
+
+def register(value: str) -> None:
+    """Count a value as a secret from now on; too short a one is left alone."""
+    _known.add(value)
+
+
+def register_headers(headers: Mapping[str, str]) -> None:
+    """Register what those HTTP headers say that are there to hold secrets."""
+    for name, value in headers.items():
+        if _TELLING_HEADER.search(name):
+            register(value.rpartition(" ")[2])  # without "Bearer"
+
+
+class _Known:
+    """The secrets that are known, in all forms in which a text may hold them."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._registered: dict[str, None] = {}
+        self._environment: Mapping[Any, Any] | None = None
+        self._forms: tuple[str, ...] = ()
+
+    def add(self, value: str) -> None:
+        if len(value) < _SHORTEST:
+            return
+        with self._lock:
+            new = value not in self._registered
+            self._registered.pop(value, None)
+            self._registered[value] = None  # the latest is the last one
+            if new:
+                if len(self._registered) > _MOST:
+                    del self._registered[next(iter(self._registered))]
+                self._environment = None
+
+    def forms(self) -> tuple[str, ...]:
+        """Give the forms, the longest first."""
+        if _environment() != self._environment:
+            self._gather()
+        return self._forms
+
+    def _gather(self) -> None:
+        with self._lock:
+            environment = dict(_environment())
+            telling = (
+                value for name, value in os.environ.items() if _TELLING.search(name)
+            )
+            self._forms = _longest_first([*telling, *self._registered])
+            # Only now may others take the forms for those of this environment.
+            self._environment = environment
+
+
+def _environment() -> Mapping[Any, Any]:
+    """Give what tells one environment from another.
+
+    The dictionary behind `os.environ` compares with a copy of it within a
+    microsecond; `os.environ` itself decodes all that it holds each time.
+    """
+    behind: Mapping[Any, Any] | None = getattr(os.environ, "_data", None)
+    return dict(os.environ) if behind is None else behind
+
+
+def _longest_first(values: Iterable[str]) -> tuple[str, ...]:
+    forms = {form for value in values for form in _forms_of(value)}
+    return tuple(sorted(forms, key=lambda form: (-len(form), form)))
+
+
+@lru_cache(maxsize=2 * _MOST)
+def _forms_of(value: str) -> frozenset[str]:
+    """Give the forms of one secret: as it is, escaped, in a URL, in base64."""
+    value = value.strip()
+    if len(value) < _SHORTEST:
+        return frozenset()
+    octets = value.encode("utf-8", "replace")
+    forms = {
+        value,
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+        repr(value)[1:-1],
+        quote(octets, safe=""),
+        quote(octets),
+        quote_plus(octets),
+        *_in_base64(octets),
+    }
+    if "\n" in value:
+        lines = (line.strip() for line in value.splitlines())
+        forms.update(line for line in lines if len(line) >= _LINE)
+    return frozenset(forms)
+
+
+def _in_base64(octets: bytes) -> set[str]:
+    """Give what stands in base64 text wherever these bytes stand in what it encodes.
+
+    That depends on how many bytes are before them, modulo three. Characters that
+    tell of the bytes around them, too, are left out.
+    """
+    forms = set()
+    for before in range(3):
+        text = base64.b64encode(bytes(before) + octets).decode()
+        bits = 8 * (before + len(octets))
+        forms.add(text[-(-8 * before // 6) : bits // 6])
+    return {form for form in forms if len(form) >= _SHORTEST}
+
+
+def _masked_basic(match: re.Match[str]) -> str:
+    """Mask the credentials of Basic authentication; other words may follow `Basic`."""
+    try:
+        secret = b":" in base64.b64decode(match["secret"], validate=True)
+    except binascii.Error:
+        secret = False
+    return f"{match['scheme']}{MASK}" if secret else match[0]
+
+
+def _shape(
+    word: str, pattern: str, masked: str | Callable[[re.Match[str]], str]
+) -> _Shape:
+    return _Shape(word, re.compile(pattern, re.IGNORECASE | re.VERBOSE), masked)
+
+
+_HEADER_VALUE = r"""
+    (?P<name> {name} [\\"']* \s* [:=] \s* (?: b(?=["']) )? [\\"']*)
+    (?P<scheme> (?: basic | bearer | digest | token | negotiate ) \s+ )?
+    [^\s\\"',;]+
+"""
+
+_SHAPES = (
+    # Authorization: Basic dXNlcjpwYXNz, 'X-Api-Key': 'abc'
+    *(
+        _shape(word, _HEADER_VALUE.format(name=name), rf"\g<name>\g<scheme>{MASK}")
+        for word, name in (
+            ("authorization", "authorization"),
+            ("api-key", "api-key"),
+            ("auth-token", "auth-token"),
+            ("access-token", "access-token"),
+        )
+    ),
+    # Bearer xyz, but not: Bearer realm="x", Bearer authentication is needed
+    _shape(
+        "bearer",
+        r"""\b (?P<scheme> bearer [ ]+ )
+        (?! (?: auth | token | realm | error | scope | scheme | is\b | was\b | or\b ) )
+        [\w.~+/=-]{3,}""",
+        rf"\g<scheme>{MASK}",
+    ),
+    _shape(
+        "basic",
+        r"\b (?P<scheme> basic [ ]+ ) (?P<secret> [a-z0-9+/]{4,} ={0,2} )",
+        _masked_basic,
+    ),
+    # https://user:password@host
+    _shape("://", r"(?<=://) [^\s/?\#\"'<>\\]+ @", f"{MASK}@"),
+    # ?api_key=abc
+    _shape(
+        "=",
+        r"""(?P<name> [?&] [\w.-]* (?: (?<![a-z])(?:key|sig)
+            | apikey | token | secret | password | passwd | signature ) = )
+        [^&\s\"'<>\\\#]+""",
+        rf"\g<name>{MASK}",
+    ),
+    # Keys of well-known services, which begin as these do.
+    _shape("sk-", r"\b sk-[\w-]{6,}", MASK),
+    _shape("gh", r"\b gh[pousr]_\w{16,}", MASK),
+    _shape("github_pat_", r"\b github_pat_\w{16,}", MASK),
+    _shape("xox", r"\b xox[abeoprs]-[\w-]{8,}", MASK),
+    _shape("aiza", r"\b AIza[\w-]{30,}", MASK),
+)
+
+_known = _Known()
