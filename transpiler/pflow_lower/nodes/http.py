@@ -1,17 +1,139 @@
-"""The node type `http`, which so far only says what it needs."""
+"""The node type `http`: makes a request and gives what came back."""
 
-from typing import ClassVar, NoReturn
+import re
+import time
+from dataclasses import dataclass
+from typing import ClassVar
 
-from pflow_lower.nodes.base import AsyncBuiltinNode
+from pflow_lower.nodes import params
+from pflow_lower.nodes.answers import quoted, read_json, retry_after
+from pflow_lower.nodes.base import AsyncBuiltinNode, Outputs
+from pflow_lower.nodes.call import Call, read_call
+from pflow_lower.nodes.exchange import Answer, send
+
+BODY_LIMIT = 100 * 1024 * 1024
+"""Bytes of a body that are read at most, after decompression."""
+
+_ERROR_LIMIT = 64 * 1024
+_JSON_TYPE = re.compile(
+    r"\s*(application/json|text/json|[^;\s]+\+json)\s*(;|$)", re.IGNORECASE
+)
+
+
+class HttpError(RuntimeError):
+    """An answer that is a failure or cannot be used; the message quotes it.
+
+    `status_code` is what the server said, `retry_after` for how many seconds it
+    asked to be left alone, if it did.
+    """
+
+    def __init__(
+        self, message: str, status_code: int, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    call: Call
+    ignore_errors: bool
 
 
 class HttpNode(AsyncBuiltinNode):
-    """Will send a request (`docs/language.md` § 7); running it raises ImportError."""
+    """Makes a request; a status of 400 or above fails it, unless errors are ignored.
+
+    A body that is no JSON is read as text in the charset that the server names, by
+    default UTF-8. Bytes that are none come as lone surrogates, and become the same
+    bytes again in a param of this node or of a file node. A redirect to another
+    server carries none of the secrets. (`docs/language.md` § 7)
+    """
 
     result: ClassVar[str] = "response"
 
-    def read(self) -> NoReturn:
-        """Say which extra is missing."""
-        raise ImportError(
-            "nodes of type http need an extra: pip install 'pflow-lower[http]'"
+    def read(self) -> _Job:
+        """Read `url` and all that goes with it."""
+        given = self.params
+        return _Job(
+            call=read_call(given),
+            ignore_errors=params.flag(given, "ignore_errors", default=False),
         )
+
+    async def exec_async(self, prep_res: _Job) -> Outputs:
+        """Make the request.
+
+        Raises HttpError for a failure that is not ignored and an answer that cannot
+        be used, ConnectionError if there is no answer, TimeoutError past `timeout`.
+        """
+        started = time.perf_counter()
+        answer = await send(
+            prep_res.call,
+            limit=BODY_LIMIT,
+            limit_on_error=BODY_LIMIT if prep_res.ignore_errors else _ERROR_LIMIT,
+        )
+        seconds = time.perf_counter() - started
+        is_error = answer.status >= 400
+        if is_error and not prep_res.ignore_errors:
+            raise _failure(prep_res.call.method, answer)
+        if answer.is_cut:
+            raise HttpError(
+                f"the answer of {answer.source} is longer than {BODY_LIMIT} bytes, "
+                "which is the most that is read",
+                answer.status,
+            )
+        return {
+            "response": _error_body(answer) if is_error else _body(answer),
+            "status_code": answer.status,
+            "response_headers": answer.headers,
+            "response_time": seconds,
+        }
+
+
+def _failure(method: str, answer: Answer) -> HttpError:
+    said = quoted(_text(answer)) or "(no body)"
+    status = f"{answer.status} {answer.reason}".rstrip()
+    return HttpError(
+        f"{method} {answer.source} failed with status {status}: {said}",
+        answer.status,
+        retry_after(answer.headers),
+    )
+
+
+def _body(answer: Answer) -> object:
+    """Give the body of an answer, which has to be JSON where it says that it is."""
+    if not _JSON_TYPE.match(answer.headers.get("content-type", "")):
+        return _text(answer)
+    if not answer.body.strip():
+        return None
+    try:
+        return read_json(_json_source(answer))
+    except ValueError as exc:
+        raise HttpError(
+            f"the answer of {answer.source} says that it is JSON, but it is not: "
+            f"{exc}: {quoted(_text(answer))}",
+            answer.status,
+        ) from None
+
+
+def _json_source(answer: Answer) -> str | bytes:
+    """Give what to read: JSON shows which UTF it is; older servers name a charset."""
+    try:
+        return answer.body.decode(answer.charset or "").removeprefix("\ufeff")
+    except LookupError:
+        return answer.body
+
+
+def _error_body(answer: Answer) -> object:
+    """Give the body of a failure; it may be called JSON and be a page all the same."""
+    try:
+        return _body(answer)
+    except HttpError:
+        return _text(answer)
+
+
+def _text(answer: Answer) -> str:
+    try:
+        return answer.body.decode(answer.charset or "utf-8")
+    except (LookupError, ValueError):
+        return answer.body.decode("utf-8", "surrogateescape")

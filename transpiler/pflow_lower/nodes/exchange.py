@@ -1,0 +1,204 @@
+"""One HTTP exchange: a request, the redirects it leads through, and the answer.
+
+Connections are kept and shared by all exchanges of a run. Cookies are not: what a
+server sets for one item of a batch is none of the others' business.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from pflow_lower.nodes.answers import quoted, reason
+from pflow_lower.nodes.call import Call
+from pflow_lower.resources import borrowed
+from pflow_lower.secrets import mask, register
+
+if TYPE_CHECKING:
+    from httpx2 import URL, AsyncClient, Request, Response
+
+_REDIRECTS = 20
+_IDLE_CONNECTIONS = 100
+
+_HARMLESS = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "cache-control",
+        "connection",
+        "content-encoding",
+        "content-language",
+        "content-length",
+        "content-type",
+        "host",
+        "if-modified-since",
+        "if-none-match",
+        "range",
+        "transfer-encoding",
+        "user-agent",
+    }
+)
+"""The headers that go along when a redirect leads elsewhere. Any other one may be a
+secret that was meant for the first server only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the last server said; `source` is who, as far as it may be shown.
+
+    `body` ends where the limit was, if `is_cut`. The names of headers are in
+    lower case.
+    """
+
+    status: int
+    reason: str
+    headers: dict[str, str]
+    charset: str | None
+    body: bytes
+    is_cut: bool
+    source: str
+
+
+async def send(call: Call, *, limit: int, limit_on_error: int) -> Answer:
+    """Send a request, follow redirects if wanted, and read no more than the limit.
+
+    It applies to the body once it is decompressed; where the status is 400 or
+    above, the other limit does. Raises ValueError for a URL that is none,
+    ConnectionError where the exchange fails, TimeoutError, and ImportError
+    without httpx2.
+    """
+    async with borrowed(_open_client) as client:
+        request = _request(client, call)
+        try:
+            async with asyncio.timeout(call.timeout):
+                response = await _last_response(client, request, call.follow_redirects)
+                is_error = response.status_code >= 400
+                return await _read(response, limit_on_error if is_error else limit)
+        except TimeoutError:
+            raise TimeoutError(
+                f"{call.method} {_shown(request.url)}: "
+                f"no whole answer within {call.timeout:g} s"
+            ) from None
+
+
+async def _last_response(
+    client: "AsyncClient", request: "Request", follow_redirects: bool
+) -> "Response":
+    """Send a request, and the next one as long as there is one; the body is to come."""
+    for _ in range(_REDIRECTS + 1):
+        with _naming(request.url):
+            response = await client.send(request, stream=True)
+        following = response.next_request if follow_redirects else None
+        if following is None:
+            return response
+        await response.aclose()
+        request = _redirected(request, following)
+    raise ConnectionError(
+        f"{_shown(request.url)}: more than {_REDIRECTS} redirects, one after the other"
+    )
+
+
+def _shown(url: "URL") -> str:
+    """Give a URL without what may be secret in it: user, password, query."""
+    return mask(f"{url.scheme}://{_server(url)}{url.path}")
+
+
+def _open_client() -> "AsyncClient":
+    try:
+        import httpx2
+    except ImportError as exc:
+        raise ImportError(
+            "nodes of type http need an extra: pip install 'pflow-lower[http]'"
+        ) from exc
+    from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+    return httpx2.AsyncClient(
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        # How many requests are made at once is what a batch limits, and there is
+        # one deadline for the whole exchange.
+        limits=httpx2.Limits(
+            max_connections=None, max_keepalive_connections=_IDLE_CONNECTIONS
+        ),
+        timeout=None,
+    )
+
+
+def _request(client: "AsyncClient", call: Call) -> "Request":
+    import httpx2
+
+    try:
+        url = httpx2.URL(call.url)
+        if call.query:
+            added = urlencode(call.query).encode()
+            url = url.copy_with(query=url.query + b"&" * bool(url.query) + added)
+    except httpx2.InvalidURL as exc:
+        raise ValueError(f'param "url": {exc}') from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError(
+            'param "url": expected a URL that begins with http:// or https://, '
+            f'found "{quoted(call.url)}"'
+        )
+    register(url.password or url.username)
+    return client.build_request(
+        call.method, url, headers=call.headers, content=call.content
+    )
+
+
+def _redirected(request: "Request", following: "Request") -> "Request":
+    """Take from a request what must not go where a redirect leads."""
+    if following.url.origin != request.url.origin:
+        for name in set(following.headers) - _HARMLESS:
+            del following.headers[name]
+    elif "cookie" in request.headers:
+        following.headers["cookie"] = request.headers["cookie"]
+    return following
+
+
+async def _read(response: "Response", limit: int) -> Answer:
+    body = bytearray()
+    try:
+        with _naming(response.url):
+            async with aclosing(response.aiter_bytes()) as chunks:
+                async for chunk in chunks:
+                    body += chunk
+                    if len(body) > limit:
+                        break
+    finally:
+        await response.aclose()
+    return Answer(
+        status=response.status_code,
+        reason=response.reason_phrase,
+        headers=dict(response.headers),
+        charset=response.charset_encoding,
+        body=bytes(body[:limit]),
+        is_cut=len(body) > limit,
+        source=_shown(response.url),
+    )
+
+
+@contextmanager
+def _naming(url: "URL") -> Iterator[None]:
+    """Raise what goes wrong on the way as a ConnectionError that says where to."""
+    import httpx2
+
+    try:
+        yield
+    except httpx2.ConnectError as exc:
+        raise ConnectionError(
+            f"cannot connect to {_server(url)}: {reason(exc)}"
+        ) from exc
+    except httpx2.DecodingError as exc:
+        raise ConnectionError(
+            f"the answer of {_shown(url)} cannot be decompressed: {reason(exc)}"
+        ) from exc
+    except (httpx2.HTTPError, httpx2.InvalidURL) as exc:
+        raise ConnectionError(
+            f"the exchange with {_server(url)} failed: {reason(exc)}"
+        ) from exc
+
+
+def _server(url: "URL") -> str:
+    return url.netloc.decode("ascii")
