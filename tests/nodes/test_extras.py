@@ -1,4 +1,6 @@
 import asyncio
+import subprocess
+import sys
 
 import pytest
 
@@ -7,15 +9,20 @@ from pflow_lower.nodes.llm import LLMNode
 
 
 @pytest.mark.parametrize(
-    ("node_type", "params", "extra"),
+    ("node_type", "params", "extra", "package"),
     [
-        (HttpNode, {"url": "http://localhost"}, "http"),
-        (LLMNode, {"prompt": "Hello"}, "llm"),
+        (HttpNode, {"url": "http://localhost"}, "http", "httpx2"),
+        (LLMNode, {"prompt": "Hello"}, "llm", "llm"),
     ],
 )
-def test_running_one_says_which_extra_to_install(
-    node_type: type[HttpNode] | type[LLMNode], params: dict[str, str], extra: str
+def test_without_its_package_one_says_which_extra_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+    node_type: type[HttpNode] | type[LLMNode],
+    params: dict[str, str],
+    extra: str,
+    package: str,
 ) -> None:
+    monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
     node = node_type()
     node.set_params(params)
     shared: dict[str, object] = {}
@@ -30,3 +37,14 @@ def test_running_one_says_which_extra_to_install(
 @pytest.mark.parametrize("node_type", [HttpNode, LLMNode])
 def test_its_result_is_response(node_type: type[HttpNode] | type[LLMNode]) -> None:
     assert node_type.result == "response"
+
+
+def test_importing_one_imports_none_of_the_packages() -> None:
+    program = (
+        "import sys, pflow_lower.nodes.http, pflow_lower.nodes.llm\n"
+        "print(sorted({'httpx2', 'llm', 'openai'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"

@@ -1,17 +1,188 @@
-"""The node type `llm`, which so far only says what it needs."""
+"""The node type `llm`: asks a language model by way of the `llm` library."""
 
-from typing import ClassVar, NoReturn
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
-from pflow_lower.nodes.base import AsyncBuiltinNode
+from pflow_lower.nodes import model_options, params
+from pflow_lower.nodes.answers import quoted, read_json
+from pflow_lower.nodes.aside import aside
+from pflow_lower.nodes.base import AsyncBuiltinNode, Outputs
+from pflow_lower.nodes.images import attachments, read_images
+from pflow_lower.nodes.model_errors import ModelError, model_error
+from pflow_lower.nodes.models import FoundModel, Models
+from pflow_lower.resources import borrowed
+from pflow_lower.secrets import mask_values
+from pflow_lower.values import as_text, json_container, type_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    prompt: str
+    system: str | None
+    model: str | None
+    options: model_options.Given
+    images: list[str]
+    schema: dict[str, object] | None
+    timeout: float | None
+
+
+class _Reply(NamedTuple):
+    """What a model said; `response` and `usage` are the library's."""
+
+    text: str
+    response: Any
+    usage: Any
 
 
 class LLMNode(AsyncBuiltinNode):
-    """Will ask a model (`docs/language.md` § 7); running it raises ImportError."""
+    """Asks a model, on the event loop where it can be asked so, else on a thread.
+
+    Keys come from where the library keeps them, and are in no output. Nothing is
+    written to the library's log. (`docs/language.md` § 7)
+    """
 
     result: ClassVar[str] = "response"
 
-    def read(self) -> NoReturn:
-        """Say which extra is missing."""
-        raise ImportError(
-            "nodes of type llm need an extra: pip install 'pflow-lower[llm]'"
+    def read(self) -> _Question:
+        """Read `prompt` and all that goes with it."""
+        given = self.params
+        images = read_images(given)
+        system = given.get("system")
+        return _Question(
+            prompt=_prompt(given, may_be_empty=bool(images)),
+            system=None if system is None else as_text(system),
+            model=params.string(given, "model", "").strip() or None,
+            options=model_options.read(given),
+            images=images,
+            schema=_schema(given),
+            timeout=params.seconds(given),
         )
+
+    async def exec_async(self, prep_res: _Question) -> Outputs:
+        """Ask the model.
+
+        Raises UnknownModelError, ValueError for what this model cannot do, ModelError
+        where it gives no answer or none that can be used, and TimeoutError past
+        `timeout`, when the request is cancelled.
+        """
+        async with borrowed(Models) as models:
+            found = models.find(prep_res.model)
+            reply = await _within(prep_res.timeout, found, prep_res)
+        text = mask_values(reply.text, found.keys)
+        resolved = getattr(reply.response, "resolved_model", None)
+        return {
+            "response": text if prep_res.schema is None else _object(found, text),
+            "model": resolved or found.model.model_id,
+            "llm_usage": _usage(reply.usage),
+        }
+
+
+async def _within(
+    seconds: float | None, found: FoundModel, question: _Question
+) -> _Reply:
+    deadline = asyncio.timeout(seconds)
+    try:
+        async with deadline:
+            return await _ask(found, question)
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        raise TimeoutError(
+            f'model "{found.name}" did not answer within {seconds:g} s'
+        ) from None
+
+
+async def _ask(found: FoundModel, question: _Question) -> _Reply:
+    model = found.model
+    if question.schema is not None and not model.supports_schema:
+        raise ValueError(
+            f'param "output_schema": model "{found.name}" does not support schemas'
+        )
+    stream, options = model_options.fit(question.options, found)
+    arguments = {
+        "prompt": question.prompt,
+        "system": question.system,
+        "schema": question.schema,
+        "attachments": await attachments(question.images, found),
+        "stream": stream,
+        "options": options,
+    }
+    try:
+        if not found.is_async:
+            reply = await aside(lambda: _answer(model, arguments))
+        else:
+            response = model.prompt(**arguments)
+            reply = _Reply(await response.text(), response, await response.usage())
+    except Exception as exc:
+        raise model_error(found.name, exc) from None
+    if _broke_off(reply.response):
+        raise ModelError(f'model "{found.name}": the answer broke off')
+    return reply
+
+
+def _answer(model: Any, arguments: dict[str, Any]) -> _Reply:
+    response = model.prompt(**arguments)
+    return _Reply(response.text(), response, response.usage())
+
+
+def _broke_off(response: Any) -> bool:
+    """Tell whether a stream by the protocol of OpenAI ended before it was through.
+
+    A connection that is closed between two pieces looks like the end of them all.
+    """
+    said = response.response_json
+    return (
+        isinstance(said, dict)
+        and said.get("object") == "chat.completion.chunk"
+        and said.get("finish_reason") is None
+    )
+
+
+def _object(found: FoundModel, text: str) -> object:
+    try:
+        return read_json(text)
+    except ValueError as exc:
+        raise ModelError(
+            f'model "{found.name}": the answer is no JSON, although there is an '
+            f"output_schema: {exc}: {quoted(text)}"
+        ) from None
+
+
+def _usage(usage: Any) -> dict[str, object]:
+    """Give the numbers of tokens; one that the model does not tell is null."""
+    known = usage.input is not None and usage.output is not None
+    total = usage.input + usage.output if known else None
+    counts = {
+        "input_tokens": usage.input,
+        "output_tokens": usage.output,
+        "total_tokens": total,
+    }
+    return counts | ({"details": usage.details} if usage.details else {})
+
+
+def _prompt(given: params.Params, *, may_be_empty: bool) -> str:
+    """Give the prompt; objects and arrays are asked about as JSON."""
+    prompt = given.get("prompt")
+    if prompt is None:
+        raise ValueError('param "prompt": expected text, found nothing')
+    text = as_text(prompt)
+    if not text.strip() and not may_be_empty:
+        raise ValueError('param "prompt": expected text, found only white space')
+    return text
+
+
+def _schema(given: params.Params) -> dict[str, object] | None:
+    """Give the schema, which may also be a string that holds it as JSON."""
+    schema = given.get("output_schema")
+    if isinstance(schema, str):
+        schema = json_container(schema)
+    if given.get("output_schema") is None:
+        return None
+    if not isinstance(schema, Mapping):
+        raise TypeError(
+            'param "output_schema": expected a JSON schema, found '
+            + type_name(given["output_schema"])
+        )
+    return dict(schema)

@@ -1,0 +1,73 @@
+"""The images that go along with a prompt: files, or URLs."""
+
+import mimetypes
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+from urllib.parse import urlsplit
+
+from pflow_lower.nodes import params
+from pflow_lower.nodes.aside import aside
+from pflow_lower.nodes.model_errors import model_error
+from pflow_lower.nodes.models import FoundModel
+from pflow_lower.values import is_array, type_name
+
+
+def read_images(given: params.Params) -> list[str]:
+    """Read the param `images`: a path or a URL, or an array of them."""
+    images = given.get("images")
+    if images is None:
+        return []
+    several: Sequence[object] = [images]
+    if is_array(images):
+        assert isinstance(images, Sequence)
+        several = images
+    paths = []
+    for image in several:
+        if not isinstance(image, str) or not image:
+            raise TypeError(
+                'param "images": expected paths or URLs of images, found '
+                + ("an empty string" if image == "" else type_name(image))
+            )
+        paths.append(
+            image if _is_url(image) else params.path({"images": image}, "images")
+        )
+    return paths
+
+
+async def attachments(images: list[str], found: FoundModel) -> list[Any]:
+    """Give the images as the library takes them.
+
+    Raises OSError for a file that cannot be read, ValueError where the model takes
+    no images, or none of that type.
+    """
+    if not images:
+        return []
+    if not found.model.attachment_types:
+        raise ValueError(f'param "images": model "{found.name}" does not take images')
+    return await aside(lambda: [_attachment(image, found) for image in images])
+
+
+def _attachment(image: str, found: FoundModel) -> Any:
+    attachment_type = import_module("llm").Attachment
+    if _is_url(image):
+        guessed, _ = mimetypes.guess_type(urlsplit(image).path)
+        attachment = attachment_type(url=image, type=guessed)
+    else:
+        with open(image, "rb"):  # or raise what says why not
+            attachment = attachment_type(path=image)
+    try:
+        attachment.type = attachment.resolve_type()  # of a URL, by asking the server
+    except Exception as exc:
+        raise model_error(found.name, exc) from None
+    taken = found.model.attachment_types
+    if attachment.type not in taken:
+        raise ValueError(
+            f'param "images": model "{found.name}" takes {", ".join(sorted(taken))}, '
+            f"but {image!r} is {attachment.type or 'of an unknown type'}"
+        )
+    return attachment
+
+
+def _is_url(image: str) -> bool:
+    return image.startswith(("http://", "https://"))

@@ -1,0 +1,86 @@
+"""The options of a model: `temperature`, `max_tokens`, `model_options`.
+
+Each model has its own, and checks them; what they are called differs a little.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pflow_lower.nodes import params
+from pflow_lower.nodes.answers import quoted
+from pflow_lower.nodes.models import FoundModel
+
+_NAMES = {
+    "temperature": ("temperature",),
+    "max_tokens": ("max_tokens", "max_output_tokens", "num_predict"),
+}
+"""Params that are options, and what models call them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a workflow gives: params that are options, and options by their names."""
+
+    by_param: dict[str, object]
+    by_name: dict[str, object]
+
+
+def read(given: params.Params) -> Given:
+    """Read the params; raises TypeError where `model_options` is no object."""
+    by_param = {name: given[name] for name in _NAMES if given.get(name) is not None}
+    return Given(by_param, params.fields(given, "model_options"))
+
+
+def fit(given: Given, found: FoundModel) -> tuple[bool, dict[str, object]]:
+    """Give whether to stream the answer, and the options by the model's names.
+
+    Models that can stream do, unless the option `stream` is false: there are some
+    that refuse longer answers otherwise. Raises ValueError, naming the param,
+    over an option that the model does not have or take.
+    """
+    known: dict[str, Any] = found.model.Options.model_fields
+    options = dict(given.by_name)
+    for param, value in given.by_param.items():
+        name = next((name for name in _NAMES[param] if name in known), None)
+        if name is None:
+            raise ValueError(
+                f'param "{param}": model "{found.name}" has no such option'
+                f"{_those_of(known)}"
+            )
+        if name in options:
+            raise ValueError(f'give either "{param}" or the model option "{name}"')
+        options[name] = value
+    stream = found.model.can_stream
+    if "stream" not in known and "stream" in options:
+        stream = stream and params.flag(options, "stream", default=True)
+        del options["stream"]
+    _check(options, found, known)
+    return stream, options
+
+
+def _check(
+    options: dict[str, object], found: FoundModel, known: dict[str, Any]
+) -> None:
+    try:
+        found.model.Options(**options)
+    except ValueError as exc:
+        problems: list[Any] = getattr(exc, "errors", list)()
+        if not problems:
+            raise
+        said = "; ".join(_said(problem) for problem in problems)
+        raise ValueError(
+            f'model "{found.name}" does not take these options: {quoted(said)}'
+            f"{_those_of(known)}"
+        ) from None
+
+
+def _said(problem: Any) -> str:
+    """Put a complaint of the library in words, without the value that it is about."""
+    where = ".".join(map(str, problem["loc"]))
+    if problem["type"] == "extra_forbidden":
+        return f'it has no option "{where}"'
+    return f'"{where}": {problem["msg"]}' if where else problem["msg"]
+
+
+def _those_of(known: dict[str, Any]) -> str:
+    return f" (it has {', '.join(known)})" if known else " (it has none)"

@@ -1,0 +1,156 @@
+"""The models of the `llm` library, each found once in a run, and their clients.
+
+The library makes a client for each request. Here those of a run share one, and so
+its connections; it is closed when the run is over.
+"""
+
+import copy
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from threading import Lock
+from types import ModuleType
+from typing import Any
+
+from pflow_lower.nodes.model_errors import model_error
+from pflow_lower.secrets import register, register_headers
+
+_loading = Lock()
+
+
+class UnknownModelError(LookupError):
+    """No model is called so; the message says how to find or install one."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+@dataclass(frozen=True, slots=True)
+class FoundModel:
+    """A model of the library, and the name or alias that it was found by.
+
+    `is_async` tells how it is asked; `keys` are what it is authenticated with.
+    """
+
+    name: str
+    model: Any
+    is_async: bool
+    keys: tuple[str, ...]
+
+
+class Models:
+    """What a run has found; an asynchronous context manager, which closes it all."""
+
+    def __init__(self) -> None:
+        self._llm = _load_llm()
+        self._found: dict[str, FoundModel] = {}
+        self._clients = _Clients()
+
+    async def __aenter__(self) -> "Models":
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._clients.close()
+
+    def find(self, name: str | None) -> FoundModel:
+        """Find a model by its name or alias; without one, the library's default.
+
+        Raises UnknownModelError, and ModelError where the model needs a key and the
+        library has none.
+        """
+        name = name or self._llm.get_default_model()
+        if name not in self._found:
+            model, is_async = self._look_up(name)
+            keys = _keys(name, model)
+            sharing = self._clients.share(model)
+            self._found[name] = FoundModel(name, sharing, is_async, keys)
+        found = self._found[name]
+        for key in found.keys:
+            register(key)
+        return found
+
+    def _look_up(self, name: str) -> tuple[Any, bool]:
+        try:
+            return self._llm.get_async_model(name), True
+        except self._llm.UnknownModelError:
+            pass
+        try:
+            return self._llm.get_model(name), False
+        except self._llm.UnknownModelError:
+            raise UnknownModelError(self._unknown(name)) from None
+
+    def _unknown(self, name: str) -> str:
+        from difflib import get_close_matches
+
+        names = [*self._llm.get_model_aliases(), *self._llm.get_async_model_aliases()]
+        close = get_close_matches(name, map(str, names), n=1)
+        meant = f'did you mean "{close[0]}"? ' if close else ""
+        return (
+            f'no model is called "{name}": {meant}"llm models" lists those that are '
+            'there, "llm install" adds a plugin with more'
+        )
+
+
+def _load_llm() -> ModuleType:
+    with _loading:  # the library takes its plugins for loaded before they are
+        try:
+            llm = import_module("llm")
+        except ImportError as exc:
+            raise ImportError(
+                "nodes of type llm need an extra: pip install 'pflow-lower[llm]'"
+            ) from exc
+        llm.load_plugins()
+    return llm
+
+
+def _keys(name: str, model: Any) -> tuple[str, ...]:
+    register_headers(getattr(model, "headers", None) or {})
+    try:
+        key = model.get_key() if getattr(model, "needs_key", None) else None
+    except Exception as exc:
+        raise model_error(name, exc) from None
+    return (key,) if key else ()
+
+
+@dataclass(slots=True)
+class _Clients:
+    """The clients of models that make theirs by a method `get_client`.
+
+    Those do that speak the protocol of OpenAI.
+    """
+
+    _made: dict[object, Any] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def share(self, model: Any) -> Any:
+        """Give the model, or a copy whose requests share a client."""
+        if not callable(getattr(model, "get_client", None)):
+            return model
+        sharing = copy.copy(model)
+
+        def get_client(key: object = None, **options: Any) -> Any:
+            slot = (id(sharing), key, *sorted(options.items()))
+            with self._lock:
+                if slot not in self._made:
+                    self._made[slot] = _made(model.get_client, key, options)
+                return self._made[slot]
+
+        sharing.get_client = get_client
+        return sharing
+
+    async def close(self) -> None:
+        for client in self._made.values():
+            closing = client.close()
+            if inspect.isawaitable(closing):
+                await closing
+        self._made.clear()
+
+
+def _made(make: Callable[..., Any], key: object, options: dict[str, Any]) -> Any:
+    client = make(key, **options)
+    # Attempts that nobody sees would wait, cost money, and pass by the `retry` and
+    # the `rate_limit` of a batch.
+    if hasattr(client, "max_retries"):
+        client.max_retries = 0
+    return client
