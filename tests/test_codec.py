@@ -98,10 +98,13 @@ BATCHES = shuffled(
         "key": STRINGS.filter(bool),
         "results_to": STRINGS.filter(bool),
         "retry": RETRIES,
-        "timeout": st.integers(1) | st.floats(0.1, 9),
-        "batch_timeout": st.integers(1) | st.floats(0.1, 9),
+        "timeout": st.integers(1, 10**9) | st.floats(0.1, 9),
+        "batch_timeout": st.integers(1, 10**9) | st.floats(0.1, 9),
         "rate_limit": shuffled(
-            {"requests": st.integers(1), "per": st.integers(1) | st.floats(0.1, 9)},
+            {
+                "requests": st.integers(1, 10**9),
+                "per": st.integers(1, 10**9) | st.floats(0.1, 9),
+            },
             {},
             st.just({}),
         ),

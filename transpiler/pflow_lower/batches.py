@@ -230,10 +230,8 @@ def _check_retry(batch: Batch) -> Iterator[Diagnostic]:
         related = (Related(batch.location.key("retry"), "this says it as well"),)
         yield report(Code.TWO_RETRIES, place, message, hint, related=related)
     if retry.max_wait is not None and retry.max_wait < retry.wait:
-        message = (
-            f'"max_wait" must be at least {retry.wait}, as "wait" is, '
-            f"not {retry.max_wait}"
-        )
+        message = f'"max_wait" must be at least {retry.wait}, as "wait" is, '
+        message += f"not {retry.max_wait}"
         hint = (
             "" if "wait" in retry.keys else 'with a "backoff", "wait" is 1 by default'
         )
@@ -254,26 +252,26 @@ def _check_files(batches: Iterable[BatchStep], names: Bindings) -> Iterator[Diag
             message = "the results would replace the file that the items are read from"
             hint = "write them to another file"
             there = Related(batch.location.at("items", stream.form), "it is read here")
-            yield report(
-                Code.RESULTS_FILE_TAKEN, place, message, hint, related=(there,)
-            )
-        # Two nodes on different branches never run both.
+            code = Code.RESULTS_FILE_TAKEN
+            yield report(code, place, message, hint, related=(there,))
         others = writers.setdefault(path, [])
-        for other in others:
-            if names.graph and _both_run(other.id, node.id, names.graph):
-                message = f"{quote(other.id)} writes its results to this file, too"
-                hint = "one would replace the other: give each a file of its own"
-                there = Related(
-                    other.batch.location.at("results_to"), "the other is here"
-                )
-                yield report(
-                    Code.RESULTS_FILE_TAKEN, place, message, hint, related=(there,)
-                )
-                break
+        # Two nodes on different branches never run both.
+        rivals = (each for each in others if _both_run(each.id, node.id, names.graph))
+        if rival := next(rivals, None):
+            yield _taken(rival, place)
         others.append(node)
 
 
-def _both_run(one: str, other: str, graph: Graph) -> bool:
+def _taken(rival: BatchStep, place: Location) -> Diagnostic:
+    message = f"{quote(rival.id)} writes its results to this file, too"
+    hint = "one would replace the other: give each a file of its own"
+    there = Related(rival.batch.location.at("results_to"), "the other is here")
+    return report(Code.RESULTS_FILE_TAKEN, place, message, hint, related=(there,))
+
+
+def _both_run(one: str, other: str, graph: Graph | None) -> bool:
+    if graph is None:  # what is wrong with it is reported elsewhere
+        return False
     return graph.comes_before(one, other) or graph.comes_before(other, one)
 
 

@@ -63,8 +63,8 @@ def _unknown_keys(error: _Error, place: Location, here: str) -> Iterator[Diagnos
         return
     for name, hint in meant.items():
         message = f"{here} has no key {quote(name)}"
-        otherwise = suggest(name, known, "its keys are")
-        yield report(Code.UNKNOWN_KEY, place.key(name), message, hint or otherwise)
+        mended = hint or suggest(name, known, "its keys are")
+        yield report(Code.UNKNOWN_KEY, place.key(name), message, mended)
 
 
 def _meant(name: str, known: Iterable[str], place: Location) -> str:
