@@ -54,11 +54,15 @@ class BatchRun:
         self.unseen_keys: Keys | None = None  # of items that can be had but once
         self._step = step
         self._shared = shared
+        self._params_for = step.params_for
         self._workers = most if total is None else min(most, total)
         self._crew = crew_for(runner, items, step)
+        self._call = self._crew.call
         self._primary = primary if isinstance(primary, str) else None
+        self._gives_records = step.results == "record"
         self._recall = _recall(step, runner, context)
         self._emit = context.events.emit if context.events else None
+        self._is_alone = self._recall is None and self._emit is None
         self._parsed: dict[str, Any] = {}
         self._gate = Gate(step.rate_limit)
         self._is_gated = step.rate_limit is not None
@@ -89,23 +93,31 @@ class BatchRun:
                 bindings[alias], bindings["__index__"] = item, index
                 if self.unseen_keys is not None:
                     self.unseen_keys.add(index, item)
-                await self._run_item(index, item, scope)
+                if self._recall is None:
+                    await self._run_item(index, item, scope)
+                else:
+                    await self._run_or_recall(index, item, scope)
                 if index % _YIELD_EVERY == 0:
                     await self._crew.breathe()
 
-    async def _run_item(self, index: int, item: Any, scope: Scope) -> None:
+    async def _run_or_recall(self, index: int, item: Any, scope: Scope) -> None:
+        """Run an item, unless the journal knows its result."""
+        identity = self._identity(index, scope)
+        if identity is None or not self._is_known(identity):
+            await self._run_item(index, item, scope, identity)
+
+    async def _run_item(
+        self, index: int, item: Any, scope: Scope, identity: Identity | None = None
+    ) -> None:
         """Run an item until an attempt succeeds, or there is none left."""
-        identity = None if self._recall is None else self._identity(index, scope)
-        if identity is not None and self._is_known(identity):
-            return
         attempt = 1
         while True:
             try:
-                params = self._step.params_for(scope)
+                params = self._params_for(scope)
                 if self._is_watched and not await self._may_start(index, attempt):
                     return
-                ended = await self._crew.call(params, self._shared)
-                result = self._result(item, *ended)
+                action, outputs = await self._call(params, self._shared)
+                result = self._result(item, action, outputs)
             except _FAILURES as error:
                 if self._crew.is_cancelled(error):
                     raise
@@ -116,7 +128,10 @@ class BatchRun:
                     return
                 attempt += 1
             else:
-                await self._succeed(index, result, attempt, identity)
+                if self._is_alone:
+                    self.items.succeed(index, result)
+                else:
+                    await self._succeed(index, result, attempt, identity)
                 return
 
     async def _succeed(
@@ -199,15 +214,15 @@ class BatchRun:
         """Give what one result of the batch is: `docs/language.md` § 3."""
         if action == "error":
             raise ErrorAction(outputs.get("error"), outputs)
-        if self._step.results == "record":
+        if self._gives_records:
             return {**outputs, "item": item}
-        if self._primary is not None:
-            if self._primary not in outputs:
-                written = ", ".join(map(str, outputs)) or "nothing"
-                message = f'the node wrote no output "{self._primary}", only {written}'
-                raise MissingResultError(message)
+        if self._primary is None:
+            return outputs if len(outputs) != 1 else next(iter(outputs.values()))
+        if self._primary in outputs:
             return outputs[self._primary]
-        return next(iter(outputs.values())) if len(outputs) == 1 else outputs
+        written = ", ".join(map(str, outputs)) or "nothing"
+        message = f'the node wrote no output "{self._primary}", only {written}'
+        raise MissingResultError(message)
 
 
 def _recall(step: BatchSettings, runner: Runner, context: RunContext) -> Recall | None:

@@ -1,6 +1,7 @@
 """The items of one run of a batch: which were started, and what came of each."""
 
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+from itertools import count
 from math import inf
 from threading import Event, Lock
 from typing import Any, Final, TypeAlias
@@ -37,15 +38,17 @@ class Items:
         self._last_failure: Failure | None = None
         self.stopped = False
         self.is_async = isinstance(items, AsyncIterable)
-        self._iterator: Iterator[Any] = iter(())
+        self._numbered: Iterator[Taken] = iter(())
         if isinstance(items, AsyncIterable):
+            self._numbers = count()
             self._async_iterator = aiter(items)
         else:
-            self._iterator = iter(items)
+            self._numbered = enumerate(items if limit == inf else _few(items, limit))
         self._tolerated = tolerated
         self._limit = limit
         self._errors: list[dict[str, Any]] = []
         self._results: list[Any] = []
+        self._open: Callable[[object], None] = self._results.append
         self._stopping = Event()
         self._lock = Lock()
 
@@ -53,8 +56,9 @@ class Items:
         """Start the next item: give its index and itself, or None at the end."""
         with self._lock:
             if not self.stopped:
-                for item in self._iterator:
-                    return self._open(), item
+                for taken in self._numbered:
+                    self._open(_IN_FLIGHT)
+                    return taken
         return None
 
     async def take_async(self) -> Taken | None:
@@ -62,7 +66,11 @@ class Items:
         if self.stopped:
             return None
         async for item in self._async_iterator:
-            return self._open(), item
+            index = next(self._numbers)
+            if index >= self._limit:
+                raise too_many(self._limit)
+            self._open(_IN_FLIGHT)
+            return index, item
         return None
 
     def succeed(self, index: int, result: Any) -> None:
@@ -131,14 +139,6 @@ class Items:
             "error_count": failed,
         }
 
-    def _open(self) -> int:
-        """Give the next index; raises ItemsError where there are too many items."""
-        index = len(self._results)
-        if index >= self._limit:
-            raise too_many(self._limit)
-        self._results.append(_IN_FLIGHT)
-        return index
-
     def _put_failure(self, index: int, record: dict[str, Any]) -> None:
         self._results[index] = None
 
@@ -161,6 +161,7 @@ class FiledItems(Items):
     ) -> None:
         super().__init__(items, tolerated=tolerated, limit=limit)
         self._file = file
+        self._open = self._count
         self._started = 0
         self._succeeded = 0
 
@@ -178,12 +179,8 @@ class FiledItems(Items):
         """Keep what there is; tell where."""
         return self._file.keep()
 
-    def _open(self) -> int:
-        index = self._started
-        if index >= self._limit:
-            raise too_many(self._limit)
+    def _count(self, _: object) -> None:
         self._started += 1
-        return index
 
     def _put_failure(self, index: int, record: dict[str, Any]) -> None:
         failed = {"error": record["error"], "type": record["type"]}
@@ -191,3 +188,11 @@ class FiledItems(Items):
 
     def _all_results(self, is_complete: bool) -> Any:
         return self._file.finish(self._started) if is_complete else self._file.keep()
+
+
+def _few(items: Iterable[Any], limit: float) -> Iterator[Any]:
+    """Give the items; raises ItemsError at one that is too many."""
+    for index, item in enumerate(items):
+        if index >= limit:
+            raise too_many(limit)
+        yield item

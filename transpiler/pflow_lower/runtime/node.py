@@ -48,6 +48,9 @@ class Runner:
     def __init__(self, node_type: type[BaseNode]) -> None:
         self.node_type = node_type
         self.is_async = issubclass(node_type, AsyncNode)
+        self._prepares = self.is_async and (
+            getattr(node_type, "prep_async", None) is not AsyncNode.prep_async
+        )
         self._is_plain = self.is_async and all(
             getattr(node_type, name) is getattr(AsyncNode, name)
             for name in ("_run_async", "_exec", "exec_fallback_async")
@@ -58,31 +61,32 @@ class Runner:
     ) -> tuple[str, dict[str, Any]]:
         """Run a synchronous node in this thread."""
         store = NodeStore(shared)
-        return _action(self._instance(params)._run(store)), store.outputs
+        node: Any = self.node_type()
+        node.params = params
+        ended = self._checked(node)._run(store)
+        return "default" if ended is None else _action(ended), store.outputs
 
     async def run_async(
         self, params: dict[str, Any], shared: MutableMapping[str, Any]
     ) -> tuple[str, dict[str, Any]]:
         """Run an asynchronous node."""
         store = NodeStore(shared)
-        node = self._instance(params)
-        assert isinstance(node, AsyncNode)
+        node: Any = self.node_type()
+        node.params = params
         if self._is_plain and node.max_retries == 1:
-            # What PocketFlow would do, without two coroutines to each item.
-            prepared = await node.prep_async(store)
+            # What PocketFlow would do, without two coroutines more to each item.
+            prepared = await node.prep_async(store) if self._prepares else None
             done = await node.exec_async(prepared)
             ended = await node.post_async(store, prepared, done)
         else:
-            ended = await node._run_async(store)
-        return _action(ended), store.outputs
+            ended = await self._checked(node)._run_async(store)
+        return "default" if ended is None else _action(ended), store.outputs
 
-    def _instance(self, params: dict[str, Any]) -> BaseNode:
-        node = self.node_type()
+    def _checked(self, node: Any) -> Any:
         # PocketFlow would call such a node not once, and count that as a success.
         if getattr(node, "max_retries", 1) < 1:
             name = self.node_type.__name__
             raise RunError(f"{name} has max_retries < 1: it would not run")
-        node.params = params
         return node
 
 

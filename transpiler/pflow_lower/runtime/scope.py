@@ -60,6 +60,9 @@ class Scope:
         MissingReferenceError. A computed index that is no int raises
         InvalidIndexError.
         """
+        # Most references are the name of the item, and nothing else.
+        if len(path) == 1 and path[0] in self._bindings:
+            return self._bindings[path[0]]
         value = self._find(path)
         if type(value) is _Missing:
             return self._missing((path,), value, text)
@@ -135,9 +138,10 @@ class Scope:
 
 def concat(*parts: Any) -> str:
     """Put text together, each part as the text it becomes."""
-    return "".join(
-        [part if type(part) is str else as_text(part) for part in parts]
-    )
+    text = ""
+    for part in parts:
+        text += part if type(part) is str else as_text(part)
+    return text
 
 
 def decoded(value: Any) -> Any:
