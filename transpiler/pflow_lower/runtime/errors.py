@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pflow_lower.secrets import mask
+
 
 class RunError(Exception):
     """A workflow cannot be run, or its run failed."""
@@ -84,21 +86,24 @@ class MissingResultError(RunError):
 
 
 def describe(error: BaseException) -> str:
-    """Give the message of an error, or its type where the message is empty."""
+    """Give the message of an error, or its type where the message is empty.
+
+    Secrets in it are masked.
+    """
     try:
         message = str(error)
     except Exception:
         message = ""
-    return message if message.strip() else type(error).__name__
+    return mask(message) if message.strip() else type(error).__name__
 
 
 def error_value(error: BaseException) -> Any:
     """Give what a record of a failure holds as `error`."""
     if isinstance(error, ErrorAction) and error.error not in (None, ""):
-        return error.error
+        return mask(error.error) if isinstance(error.error, str) else error.error
     return describe(error)
 
 
 def _short(item: Any) -> str:
-    text = repr(item)
+    text = mask(repr(item))
     return text if len(text) <= 80 else f"{text[:79]}…"
