@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -17,6 +18,8 @@ from pflow_lower.resources import borrowed
 from pflow_lower.secrets import mask, register
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from httpx2 import URL, AsyncClient, Request, Response
 
 _REDIRECTS = 20
@@ -123,7 +126,16 @@ def _open_client() -> "AsyncClient":
             max_connections=None, max_keepalive_connections=_IDLE_CONNECTIONS
         ),
         timeout=None,
+        verify=_trust(),
     )
+
+
+@cache
+def _trust() -> "SSLContext":
+    """Read whom to trust, once: it takes longer than many a whole exchange."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
 
 
 def _request(client: "AsyncClient", call: Call) -> "Request":
