@@ -117,8 +117,8 @@ STREAMS = st.sampled_from(
         {"glob": f"{FILES}/*.txt"},
         {"lines": f"{FILES / 'there is none'}"},
     ]
-)
-"""What items can be read from."""
+).map(dict)
+"""What items can be read from: a new object each time, which a test may change."""
 
 RETRIES: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.fixed_dictionaries({}, optional={"max_retries": st.integers(1, 3)}),
@@ -143,7 +143,7 @@ LIMITS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     optional={
         "timeout": st.just(60),
         "batch_timeout": st.just(600.5),
-        "rate_limit": st.just({"requests": 1_000_000, "per": 1}),
+        "rate_limit": st.builds(dict, requests=st.just(1_000_000), per=st.just(1)),
     },
 )
 """Settings that change nothing, or the same in every run, and take no time."""
