@@ -13,6 +13,7 @@ from typing import Any
 
 from pocketflow import AsyncParallelBatchNode
 
+from pflow_lower.resources import sharing
 from pflow_lower.runtime.admission import (
     AnyItems,
     Keys,
@@ -77,7 +78,7 @@ class BatchStep(BatchSettings, AsyncParallelBatchNode):
         """Run the items; returns when all that were started are over."""
         run = prep_res
         try:
-            async with asyncio.timeout(self.batch_timeout) as deadline:
+            async with sharing(), asyncio.timeout(self.batch_timeout) as deadline:
                 await run.go()
             run.items.check_share(self.tolerated_failure_percentage)
         except JournalError:

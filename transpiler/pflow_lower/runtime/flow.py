@@ -7,6 +7,7 @@ from typing import Any
 
 from pocketflow import AsyncFlow, BaseNode
 
+from pflow_lower.resources import sharing
 from pflow_lower.runtime.batch import BatchStep
 from pflow_lower.runtime.blocking import run_blocking
 from pflow_lower.runtime.context import NO_CONTEXT, RunContext, running_in
@@ -84,7 +85,8 @@ class WorkflowFlow(AsyncFlow):
     ) -> tuple[str | None, dict[str, Any] | None]:
         """Run; give the last action, and the outputs if any are declared."""
         await self.prep_async(shared)
-        action = await self._orch_async(shared)
+        async with sharing():
+            action = await self._orch_async(shared)
         if self.outputs_for is None:
             return action, None
         outputs = self.outputs_for(Scope(shared))
