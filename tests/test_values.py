@@ -16,6 +16,7 @@ from pflow_lower.values import (
     has_type,
     is_array,
     json_container,
+    plain,
     type_name,
 )
 
@@ -133,6 +134,33 @@ def test_texts_bytes_and_other_things_are_no_arrays(value: object) -> None:
 )
 def test_what_a_value_becomes_inside_text(value: object, text: str) -> None:
     assert as_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (None, None),
+        (True, True),
+        (0, 0),
+        (-0.0, -0.0),
+        (float("nan"), "nan"),
+        (float("-inf"), "-inf"),
+        (Colour.RED, "red"),
+        (date(2020, 1, 2), "2020-01-02"),
+        (b"a", "b'a'"),
+        ((1, [range(2)]), [1, [[0, 1]]]),
+        (UserDict(a=deque([{1}])), {"a": ["{1}"]}),
+        ({1: "a", None: "b", (2,): "c"}, {"1": "a", "None": "b", "(2,)": "c"}),
+        (ITSELF, "[[...]]"),
+    ],
+)
+def test_what_json_can_hold_of_a_value(value: object, found: object) -> None:
+    assert repr(plain(value)) == repr(found).replace("'red'", repr(Colour.RED))
+
+
+@given(JSON_VALUES)
+def test_json_holds_all_of_a_json_value(value: object) -> None:
+    assert repr(plain(value)) == repr(value)
 
 
 @given(JSON_VALUES)
