@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEER_VENV ?= .venv-peer
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench plan-eval
+.PHONY: help run test lint bench bench-peer plan-eval
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +30,11 @@ lint: $(READY) ## ruff, mypy --strict, import-linter
 
 bench: $(READY) ## timings, as ratios measured side by side in one run
 	$(BIN)/python -m bench $(ARGS)
+
+bench-peer: $(READY) ## the same batch in pflow-cli 0.16.0, in a venv of its own
+	test -x $(PEER_VENV)/bin/pflow || ($(PYTHON) -m venv $(PEER_VENV) && \
+	    $(PEER_VENV)/bin/pip install --quiet 'pflow-cli==0.16.0')
+	PEER=$(PEER_VENV)/bin/python $(BIN)/python -m bench
 
 plan-eval: $(READY) ## score a model of the library llm on 40 requests: MODEL=name
 	@$(BIN)/python -m bench.plan_eval --model '$(MODEL)' $(ARGS)

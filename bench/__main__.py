@@ -1,10 +1,20 @@
-"""Print every measurement: `make bench`, or `make bench ARGS=starting`."""
+"""Print every measurement: `make bench`, or `make bench ARGS=starting`.
 
+`make bench-peer` adds PEER, the Python of a venv with pflow-cli.
+"""
+
+import os
 import sys
 
-from bench import bulk, starting, waiting
+from bench import bulk, peer, starting, waiting
 
-SUBJECTS = {"waiting": waiting.ratios, "bulk": bulk.ratios, "starting": starting.ratios}
+SUBJECTS = {
+    "waiting": waiting.ratios,
+    "bulk": bulk.ratios,
+    "starting": starting.ratios,
+}
+if "PEER" in os.environ:
+    SUBJECTS = {"peer": lambda: peer.ratios(os.environ["PEER"])}
 
 
 def main() -> None:
