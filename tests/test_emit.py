@@ -359,7 +359,8 @@ def test_an_edge_is_a_statement(action: str, line: str) -> None:
         ({"required": False}, 'Input("x", required=False)'),
         ({"default": None}, 'Input("x", default=None)'),
         ({"type": "str", "default": "${a}"}, 'Input("x", type="str", default="${a}")'),
-        ({"description": "d", "stdin": True, "_k": 1}, 'Input("x")'),
+        ({"description": "d", "stdin": True, "_k": 1}, 'Input("x", stdin=True)'),
+        ({"stdin": False}, 'Input("x")'),
     ],
 )
 def test_inputs(spec: dict[str, Any], code: str) -> None:

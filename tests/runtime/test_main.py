@@ -286,3 +286,70 @@ def test_a_second_ctrl_c_does_not_wait_for_a_thread(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (130, b"interrupted\n")
+
+
+def piped(**declared: Any) -> dict[str, Any]:
+    """Give a workflow whose output is its input, which may be piped in."""
+    params = {"code": "result = text", "inputs": {"text": "${text ?? null}"}}
+    return {
+        "nodes": [{"id": "a", "type": "code", "params": params}],
+        "inputs": {"text": {"stdin": True, **declared}},
+        "outputs": {"out": {"source": "${a.result}"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("declared", "text", "expected"),
+    [
+        ({"type": "string"}, "tea\n", "tea"),
+        ({"type": "string"}, "\ufefftwo\r\nlines\r\n", "two\r\nlines"),
+        ({"type": "string"}, "1", "1"),
+        ({"type": "array"}, "[1]\n", [1]),
+        ({}, "1", 1),
+        ({}, "[1", "[1"),
+        ({"default": "none"}, "", "none"),
+        ({"required": False}, "", None),
+    ],
+)
+def test_an_input_may_be_piped_in(
+    tmp_path: Path, declared: dict[str, Any], text: str, expected: Any
+) -> None:
+    ended = run(write(tmp_path, piped(**declared)), input=text)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert json.loads(ended.stdout) == {"out": expected}
+
+
+def test_an_input_that_is_given_is_not_read_from_the_pipe(tmp_path: Path) -> None:
+    module = write(tmp_path, piped(type="string"))
+    reading, writing = os.pipe()
+    with open(reading, "rb") as stdin:
+        try:  # nothing comes through the pipe, so reading it would never end
+            ended = run(module, "-i", "text=given", stdin=stdin)
+        finally:
+            os.close(writing)
+    assert json.loads(ended.stdout) == {"out": "given"}
+
+
+@pytest.mark.parametrize(
+    ("declared", "octets", "message"),
+    [
+        ({"type": "number"}, b"tea", "standard input: 'tea' is no JSON"),
+        ({"type": "number"}, b"[1]", '"text" must be number, not an array'),
+        ({"type": "string"}, b"\xff", "standard input cannot be read: 'utf-8'"),
+        ({"type": "string"}, b"", '"text" is required, and not given'),
+    ],
+)
+def test_what_is_piped_in_is_checked(
+    tmp_path: Path, declared: dict[str, Any], octets: bytes, message: str
+) -> None:
+    module = write(tmp_path, piped(**declared))
+    ended = subprocess.run(
+        [sys.executable, module],
+        input=octets,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert message in ended.stderr.decode()
+    assert b"Traceback" not in ended.stderr

@@ -41,7 +41,7 @@ _WORKFLOW_KEYS = frozenset(
 _NODE_KEYS = frozenset({"id", "type", "params", "batch"})
 _BATCH_TEMPLATES = frozenset({"items", "key", "results_to"})
 _EDGE_KEYS = frozenset({"from", "to", "action"})
-_INPUT_KEYS = frozenset({"type", "required", "default"})
+_INPUT_KEYS = frozenset({"type", "required", "default", "stdin"})
 _OUTPUT_KEYS = frozenset({"source"})
 
 
@@ -246,6 +246,7 @@ def _input(name: str, value: _Object, location: Location) -> Input:
         type=value.get("type"),
         required=value.get("required", True),
         default=freeze(value["default"]) if "default" in value else None,
+        stdin=value.get("stdin", False),
         extras=_extras(value, _INPUT_KEYS),
         keys=tuple(value),
         location=location,
@@ -310,6 +311,7 @@ def _encode_input(each: Input) -> dict[str, JSON]:
         "type": each.type,
         "required": each.required,
         "default": _thaw_given(each.default),
+        "stdin": each.stdin,
     }
     return _in_order(each.keys, parts, each.extras)
 

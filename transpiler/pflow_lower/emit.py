@@ -239,6 +239,8 @@ class _Emitter:
             keywords["required"] = literal(False)
         if each.default is not None:
             keywords["default"] = self.compiler.value(each.default)
+        if each.stdin:
+            keywords["stdin"] = literal(True)
         return call("Input", literal(each.name), **keywords)
 
     def _references(self) -> Iterator[ImportReference]:

@@ -199,6 +199,7 @@ class Input:
     type: str | None = None
     required: bool = True
     default: Value | None = None
+    stdin: bool = False
     extras: Object = Object()
     keys: tuple[str, ...] = ()
     location: Location = field(default=Location(), compare=False, repr=False)

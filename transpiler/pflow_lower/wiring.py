@@ -40,6 +40,7 @@ def check_wiring(workflow: Workflow) -> tuple[Diagnostic, ...]:
         *_check_edges(workflow, graph),
         *_check_actions(workflow),
         *_check_cycles(workflow),
+        *_check_stdin(workflow),
     ]
     return tuple(found or _check_reachable(workflow, graph))
 
@@ -164,3 +165,17 @@ def _check_reachable(workflow: Workflow, graph: Graph) -> Iterator[Diagnostic]:
                 f"to {quote(node.id)}: it would never run",
                 'add an edge to it, or set "start_node"',
             )
+
+
+def _check_stdin(workflow: Workflow) -> Iterator[Diagnostic]:
+    """Report inputs that want what another one has read from standard input."""
+    readers = [each for each in workflow.inputs if each.stdin]
+    for each in readers[1:]:
+        first = readers[0]
+        yield report(
+            Code.TWO_STDIN_INPUTS,
+            each.location.at("stdin"),
+            f"standard input gives the input {quote(first.name)} already",
+            'let "stdin" be true for one input, and give the others with -i',
+            related=(Related(first.location.at("stdin"), "the first is here"),),
+        )

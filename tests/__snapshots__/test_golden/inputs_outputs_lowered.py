@@ -81,7 +81,7 @@ def build_flow() -> WorkflowFlow:
                 default={"tone": "dry", "words": [1, None, "\xe9"]},
             ),
             Input("names", type="array", required=False),
-            Input("anything", required=False, default=None),
+            Input("anything", required=False, default=None, stdin=True),
             Input("not-python", type="str", default="a - is fine in a name"),
             Input("class", type="list", default=[]),
         ),

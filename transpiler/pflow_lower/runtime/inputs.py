@@ -13,12 +13,16 @@ NOT_GIVEN: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A value that a workflow is given, as it declares it: `docs/language.md` § 1."""
+    """A value that a workflow is given, as it declares it: `docs/language.md` § 1.
+
+    With `stdin` a program takes it from standard input if it is not given else.
+    """
 
     name: str
     type: str | None = None
     required: bool = True
     default: Any = NOT_GIVEN
+    stdin: bool = False
 
 
 def fill_inputs(inputs: Iterable[Input], shared: MutableMapping[str, Any]) -> None:

@@ -12,6 +12,8 @@ from pflow_lower.runtime.events import OnEvent
 from pflow_lower.runtime.inputs import NOT_GIVEN, Input, check_names, fill_inputs
 from pflow_lower.runtime.progress import progress
 
+_SHOWN = 80
+
 
 def parser_for(inputs: Sequence[Input]) -> argparse.ArgumentParser:
     """Give the parser of a program that takes these inputs."""
@@ -73,6 +75,8 @@ def _described(each: Input) -> str:
         use = f"by default {json.dumps(each.default)}"
     else:
         use = "required" if each.required else "optional"
+    if each.stdin:
+        use += ", may be piped in"
     return f"  {each.name}: {each.type or 'any'}, {use}"
 
 
@@ -86,13 +90,30 @@ def read_inputs(declared: tuple[Input, ...], given: Sequence[str]) -> dict[str, 
             raise InputError(f'"-i {argument}" must be -i NAME=VALUE')
         if name in values:
             raise InputError(f'"-i {name}=" is given twice')
-        values[name] = _value(name, text, types.get(name))
+        values[name] = _value(f'"-i {name}="', text, types.get(name))
+    for each in declared:
+        if each.stdin and each.name not in values and (text := _piped()):
+            values[each.name] = _value("standard input", text, each.type)
     check_names(declared, values)
     fill_inputs(declared, dict(values))
     return values
 
 
-def _value(name: str, text: str, declared: str | None) -> Any:
+def _piped() -> str:
+    """Read what was piped into the program, without the line break at its end.
+
+    Nothing is read from a terminal: who sits there is not asked for an input.
+    """
+    if sys.stdin is None or sys.stdin.isatty():
+        return ""
+    try:
+        text = sys.stdin.buffer.read().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"standard input cannot be read: {error}") from error
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _value(where: str, text: str, declared: str | None) -> Any:
     if declared in ("string", "str"):
         return text
     try:
@@ -100,7 +121,8 @@ def _value(name: str, text: str, declared: str | None) -> Any:
     except (ValueError, RecursionError):
         if declared is None:
             return text
-    raise InputError(f'"-i {name}=": {text!r} is no JSON, but the input is {declared}')
+    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    raise InputError(f"{where}: {shown!r} is no JSON, but the input is {declared}")
 
 
 def _refuse(constant: str) -> NoReturn:
