@@ -18,6 +18,7 @@ from pflow_lower.runtime.errors import ErrorAction, MissingResultError, describe
 from pflow_lower.runtime.events import Event, EventKind, now
 from pflow_lower.runtime.gate import Gate
 from pflow_lower.runtime.items import Items
+from pflow_lower.runtime.journal_errors import JournalError
 from pflow_lower.runtime.journal_values import decode
 from pflow_lower.runtime.node import Runner, node_class
 from pflow_lower.runtime.recall import Identity, Recall, name_of
@@ -194,6 +195,8 @@ class BatchRun:
         try:
             params = self._step.params_for(scope)
             return self._recall.identify(index, self._key(scope), params)
+        except JournalError:
+            raise
         except Exception:  # the attempt will fail for the same reason, and say so
             return None
 
