@@ -4,16 +4,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pflow_lower.runtime.events import Events
-from pflow_lower.runtime.journal import Journal
+
+if TYPE_CHECKING:  # it imports SQLite, which a run without a journal does not need
+    from pflow_lower.runtime.journal import Journal
 
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
     """The journal of a run, and where its events go; None where it has none."""
 
-    journal: Journal | None = None
+    journal: "Journal | None" = None
     events: Events | None = None
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pocketflow import AsyncFlow, BaseNode
 
@@ -14,9 +14,11 @@ from pflow_lower.runtime.context import NO_CONTEXT, RunContext, running_in
 from pflow_lower.runtime.errors import StepError
 from pflow_lower.runtime.events import Events, OnEvent
 from pflow_lower.runtime.inputs import Input, check_names, fill_inputs
-from pflow_lower.runtime.journal import Journal
 from pflow_lower.runtime.scope import Scope
 from pflow_lower.runtime.step import Step
+
+if TYPE_CHECKING:
+    from pflow_lower.runtime.journal import Journal
 
 
 class WorkflowFlow(AsyncFlow):
@@ -132,7 +134,14 @@ def run_flow(
     listeners = (on_event,) if callable(on_event) else tuple(on_event)
     with ExitStack() as stack:
         context = RunContext(
-            stack.enter_context(Journal.open(journal)) if journal else None,
+            _opened(journal, stack) if journal is not None else None,
             stack.enter_context(closing(Events(listeners))) if listeners else None,
         )
         return run_blocking(flow.give(dict(inputs), context))
+
+
+def _opened(path: str | PathLike[str], stack: ExitStack) -> "Journal":
+    """Open a journal, to be closed with the stack."""
+    from pflow_lower.runtime.journal import Journal
+
+    return stack.enter_context(Journal.open(path))

@@ -2,12 +2,14 @@
 
 import logging
 from concurrent.futures import Future
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pocketflow import BaseNode
 
-from pflow_lower.runtime.journal import BatchJournal, Journal
 from pflow_lower.runtime.journal_values import decode, digest, encode
+
+if TYPE_CHECKING:
+    from pflow_lower.runtime.journal import BatchJournal, Journal
 
 logger = logging.getLogger("pflow_lower.runtime")
 
@@ -23,7 +25,7 @@ class Identity(NamedTuple):
 class Recall:
     """Finds items that succeeded before, and records what comes of the others."""
 
-    def __init__(self, node_id: str, journal: BatchJournal) -> None:
+    def __init__(self, node_id: str, journal: "BatchJournal") -> None:
         self._node_id = node_id
         self._journal = journal
         self._has_said: set[str] = set()
@@ -69,7 +71,7 @@ class StepRecall:
     """Finds a plain node that ended well before, with the same params."""
 
     def __init__(
-        self, node_id: str, kind: type[BaseNode], params: Any, journal: Journal
+        self, node_id: str, kind: type[BaseNode], params: Any, journal: "Journal"
     ) -> None:
         self._node_id = node_id
         self._digest = digest([name_of(kind), params])
