@@ -30,9 +30,9 @@ class Program:
         self.module = folder / "docs_lowered.py"
         self.change(ir)
 
-    def change(self, ir: Mapping[str, Any]) -> None:
+    def change(self, ir: Mapping[str, Any], **options: Any) -> None:
         """Lower another workflow in place of what there is."""
-        lower(ir, name="docs").write(self.folder)
+        lower(ir, name="docs", **options).write(self.folder)
 
     def start(self, *arguments: str, **options: Any) -> "subprocess.Popen[str]":
         """Start it with its journal; its nodes may be those of the tests."""
