@@ -1,10 +1,12 @@
 """Which failures of an item are tried again, and when: `docs/language.md` § 3."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from math import inf
+from threading import TIMEOUT_MAX
 from typing import Any, Literal
 
 from pflow_lower.runtime.errors import (
@@ -60,12 +62,11 @@ class Retry:
 
     def seconds(self, attempt: int) -> float:
         """Give how long to wait after the attempt of this number has failed."""
+        most = TIMEOUT_MAX if self.max_wait is None else self.max_wait
         try:
-            seconds = self.wait * self.backoff ** (attempt - 1)
+            seconds = min(self.wait * float(self.backoff) ** (attempt - 1), most)
         except OverflowError:
-            seconds = inf
-        if self.max_wait is not None:
-            seconds = min(seconds, self.max_wait)
+            seconds = most if self.wait else 0
         return random.uniform(0, seconds) if self.jitter == "full" else seconds
 
 
@@ -74,21 +75,22 @@ def http_status(error: BaseException) -> int | None:
 
     Clients keep it in the exception or in its response, under one of a few names.
     """
-    for holder in (error, getattr(error, "response", None)):
+    for holder in (error, _said(error, "response")):
         for name in ("status_code", "status", "code"):
-            status = getattr(holder, name, None)
+            status = _said(holder, name)
             if isinstance(status, int) and 400 <= status <= 599:
                 return status
     return None
 
 
 def retry_after(error: BaseException) -> float | None:
-    """Give the seconds for which the other side has asked to be left alone."""
-    said = getattr(error, "retry_after", None)
-    if said is None:
-        headers = getattr(getattr(error, "response", None), "headers", None)
-        get = getattr(headers, "get", None)
-        said = get("retry-after") if callable(get) else None
+    """Give the seconds for which the other side has asked to be left alone.
+
+    Clients keep that in the exception, or leave it in the headers of the reply.
+    """
+    said = _said(error, "retry_after")
+    for holder in (error, _said(error, "response")):
+        said = _header(_said(holder, "headers")) if said is None else said
     return None if said is None else _seconds(said)
 
 
@@ -99,15 +101,41 @@ def _is_permanent(error: BaseException) -> bool:
     return isinstance(error, _PERMANENT)
 
 
+def _said(holder: Any, name: str) -> Any:
+    """Give an attribute of somebody's exception, None where it has none to give."""
+    try:
+        return getattr(holder, name, None)
+    except Exception:  # a property may raise whatever it likes
+        return None
+
+
+def _header(headers: Any) -> Any:
+    """Give the header Retry-After, in whichever case a plain dict may have it."""
+    try:
+        if isinstance(headers, Mapping):
+            headers = {name.lower(): value for name, value in headers.items()}
+        return headers.get("retry-after")
+    except Exception:  # it may be anything at all
+        return None
+
+
 def _seconds(said: Any) -> float | None:
-    """Read a Retry-After: a number of seconds, or a date."""
+    """Read a Retry-After: a number of seconds, or a date; None where it is neither."""
+    if isinstance(said, bool):
+        return None
     try:
         seconds = float(said)
+    except OverflowError:
+        return None
     except (TypeError, ValueError):
-        try:
-            then = parsedate_to_datetime(str(said))
-        except ValueError:
-            return None
-        then = then if then.tzinfo else then.replace(tzinfo=UTC)
-        seconds = (then - datetime.now(UTC)).total_seconds()
+        seconds = _seconds_until(said)
     return seconds if 0 < seconds < inf else None
+
+
+def _seconds_until(date: Any) -> float:
+    try:
+        then = parsedate_to_datetime(str(date))
+        then = then if then.tzinfo else then.replace(tzinfo=UTC)
+        return (then - datetime.now(UTC)).total_seconds()
+    except Exception:  # the parser raises more than it says where a date is none
+        return 0
