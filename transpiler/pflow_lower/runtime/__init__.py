@@ -8,6 +8,7 @@ from pflow_lower.runtime.admission import ItemsError
 from pflow_lower.runtime.batch import BatchStep
 from pflow_lower.runtime.errors import (
     BatchError,
+    BatchTimeoutError,
     ErrorAction,
     InputError,
     InvalidIndexError,
@@ -17,9 +18,11 @@ from pflow_lower.runtime.errors import (
     StepError,
     UnknownNodeTypeError,
 )
+from pflow_lower.runtime.events import Event
 from pflow_lower.runtime.flow import WorkflowFlow, run_flow
 from pflow_lower.runtime.gate import RateLimit
 from pflow_lower.runtime.inputs import Input
+from pflow_lower.runtime.journal_errors import JournalError
 from pflow_lower.runtime.main import main
 from pflow_lower.runtime.retry import Retry
 from pflow_lower.runtime.scope import Scope, concat, decoded
@@ -28,11 +31,14 @@ from pflow_lower.runtime.step import Step
 __all__ = [
     "BatchError",
     "BatchStep",
+    "BatchTimeoutError",
     "ErrorAction",
+    "Event",
     "Input",
     "InputError",
     "InvalidIndexError",
     "ItemsError",
+    "JournalError",
     "MissingReferenceError",
     "MissingResultError",
     "RateLimit",
