@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from programs import Program, lines_of
+from programs import Program
 
 ITEMS = ["a", "b", "c", "d"]
 

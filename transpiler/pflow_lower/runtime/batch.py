@@ -34,7 +34,8 @@ from pflow_lower.runtime.errors import (
 from pflow_lower.runtime.items import FiledItems, Items
 from pflow_lower.runtime.journal_errors import JournalError
 from pflow_lower.runtime.node import node_class
-from pflow_lower.runtime.results_file import ResultsFile
+from pflow_lower.runtime.recall import recall_for
+from pflow_lower.runtime.results_file import ResultsFile, ResultsFileError
 from pflow_lower.runtime.scope import Scope
 from pflow_lower.runtime.settings import BatchSettings
 from pflow_lower.runtime.store import NodeStore
@@ -56,7 +57,12 @@ class BatchStep(BatchSettings, AsyncParallelBatchNode):
         node_class(self.node_type)
 
     async def prep_async(self, shared: Any) -> BatchRun:
-        """Resolve the items, and check all that can be checked before one runs."""
+        """Resolve the items, and check all that can be checked before one runs.
+
+        Raises JournalError, before what an earlier run has left of the results is
+        written over.
+        """
+        recall = recall_for(self)
         failure: Exception | None = None
         keys: Keys | None = None
         total: int | None = 0
@@ -69,7 +75,7 @@ class BatchStep(BatchSettings, AsyncParallelBatchNode):
             keys = keys if is_read_once(found) else None
         except Exception as error:  # it follows the error edge
             items, failure = Items(()), error
-        run = BatchRun(self, shared, items, total)
+        run = BatchRun(self, shared, items, total, recall)
         run.failure, run.unseen_keys = failure, keys
         run.tell("batch_started", total=total)
         return run
@@ -81,15 +87,13 @@ class BatchStep(BatchSettings, AsyncParallelBatchNode):
             async with sharing(), asyncio.timeout(self.batch_timeout) as deadline:
                 await run.go()
             run.items.check_share(self.tolerated_failure_percentage)
-        except JournalError:
+        except (CancelledError, JournalError):
+            self._interrupt(run)
             raise
         except BatchOver:
             run.failure = self._too_long(run)
         except Exception as error:  # it follows the error edge
             run.failure = self._too_long(run) if deadline.expired() else error
-        except CancelledError:
-            self._interrupt(run)
-            raise
         return run
 
     async def post_async(self, shared: Any, prep_res: Any, exec_res: BatchRun) -> str:
@@ -99,8 +103,7 @@ class BatchStep(BatchSettings, AsyncParallelBatchNode):
         for the action `error`.
         """
         run = exec_res
-        has_failed = run.failure is not None or run.items.failure is not None
-        output = run.items.output(is_complete=not has_failed)
+        output = self._output(run)
         failure = self._failure(run, output)
         counts = {key: output[key] for key in ("count", "success_count", "error_count")}
         run.tell("batch_finished", **counts, **_reason(failure))
@@ -136,11 +139,23 @@ class BatchStep(BatchSettings, AsyncParallelBatchNode):
             return Items(found, **limits)
         return FiledItems(found, ResultsFile(path), **limits)
 
+    def _output(self, run: BatchRun) -> dict[str, Any]:
+        """Give the output; that results cannot be written is a failure, too."""
+        has_failed = run.failure is not None or run.items.failure is not None
+        try:
+            return run.items.output(is_complete=not has_failed)
+        except ResultsFileError as error:
+            if has_failed:
+                logger.error('node "%s": %s', self.node_id, error)
+            else:
+                run.failure = error
+            return run.items.output(is_complete=False)
+
     def _failure(self, run: BatchRun, output: dict[str, Any]) -> StepError | None:
         failure: StepError | None = None
         if run.items.failure is not None:
             index, item, error = run.items.failure
-            message = describe(error) + self._afterword(output)
+            message = self._with_afterword(describe(error), output)
             failure = BatchError(
                 self.node_id, message, index=index, item=item, output=output
             )
@@ -148,19 +163,19 @@ class BatchStep(BatchSettings, AsyncParallelBatchNode):
         elif run.failure is not None:
             output["error"] = error_value(run.failure)
             output["type"] = type(run.failure).__name__
-            message = describe(run.failure) + self._afterword(output)
+            message = self._with_afterword(describe(run.failure), output)
             failure = StepError(self.node_id, message, output)
             failure.__cause__ = run.failure
         return failure
 
-    def _afterword(self, output: dict[str, Any]) -> str:
+    def _with_afterword(self, message: str, output: dict[str, Any]) -> str:
         """Say what else somebody should know to whom the batch has failed."""
         words = ""
         if self.error_handling == "continue" and output["error_count"]:
             words += f" ({output['error_count']} of {output['count']} items failed)"
-        if isinstance(output["results"], str):
+        if isinstance(output["results"], str) and output["results"] not in message:
             words += f"; the results so far are in {output['results']}"
-        return words
+        return message + words
 
     def _too_long(self, run: BatchRun) -> BatchTimeoutError:
         started, succeeded, failed = run.items.counts()
@@ -171,7 +186,11 @@ class BatchStep(BatchSettings, AsyncParallelBatchNode):
     def _interrupt(self, run: BatchRun) -> None:
         """Say how far the batch has come, and keep what there is."""
         started, succeeded, failed = run.items.counts()
-        left = run.items.leave()
+        try:
+            left = run.items.leave()
+        except ResultsFileError as error:
+            logger.error('node "%s": %s', self.node_id, error)
+            left = None
         logger.warning(
             'node "%s" was stopped: of %d items that were started, %d succeeded and '
             "%d failed%s",

@@ -9,7 +9,6 @@ from typing import Any
 from pflow_lower.runtime.admission import Keys
 from pflow_lower.runtime.context import (
     NO_CONTEXT,
-    RunContext,
     current,
     running_in,
 )
@@ -21,7 +20,7 @@ from pflow_lower.runtime.items import Items
 from pflow_lower.runtime.journal_errors import JournalError
 from pflow_lower.runtime.journal_values import decode
 from pflow_lower.runtime.node import Runner, node_class
-from pflow_lower.runtime.recall import Identity, Recall, name_of
+from pflow_lower.runtime.recall import Identity, Recall
 from pflow_lower.runtime.retry import retry_after
 from pflow_lower.runtime.scope import Scope
 from pflow_lower.runtime.settings import BatchSettings
@@ -45,9 +44,10 @@ class BatchRun:
         shared: MutableMapping[str, Any],
         items: Items,
         total: int | None,
+        recall: Recall | None,
     ) -> None:
         runner = Runner(node_class(step.node_type))
-        context = current()
+        events = current().events
         most = max(step.max_concurrent, 1)
         primary = getattr(runner.node_type, "result", None)
         self.items = items
@@ -61,8 +61,8 @@ class BatchRun:
         self._call = self._crew.call
         self._primary = primary if isinstance(primary, str) else None
         self._gives_records = step.results == "record"
-        self._recall = _recall(step, runner, context)
-        self._emit = context.events.emit if context.events else None
+        self._recall = recall
+        self._emit = events.emit if events else None
         self._is_alone = self._recall is None and self._emit is None
         self._parsed: dict[str, Any] = {}
         self._gate = Gate(step.rate_limit)
@@ -226,11 +226,3 @@ class BatchRun:
         written = ", ".join(map(str, outputs)) or "nothing"
         message = f'the node wrote no output "{self._primary}", only {written}'
         raise MissingResultError(message)
-
-
-def _recall(step: BatchSettings, runner: Runner, context: RunContext) -> Recall | None:
-    if context.journal is None:
-        return None
-    # What, if it changes, makes the results in the journal another's.
-    definition = f"{name_of(runner.node_type)} results={step.results}"
-    return Recall(step.node_id, context.journal.batch(step.node_id, definition))

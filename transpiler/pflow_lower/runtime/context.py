@@ -14,10 +14,15 @@ if TYPE_CHECKING:  # it imports SQLite, which a run without a journal does not n
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """The journal of a run, and where its events go; None where it has none."""
+    """The journal of a run, and where its events go; None where it has none.
+
+    `node_id` is what the journal knows a batch by that runs as the node of a Step,
+    since several nodes may be of its class.
+    """
 
     journal: "Journal | None" = None
     events: Events | None = None
+    node_id: str | None = None
 
 
 NO_CONTEXT = RunContext()

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pocketflow import BaseNode
 
+from pflow_lower.runtime.context import current
 from pflow_lower.runtime.journal_values import decode, digest, encode
+from pflow_lower.runtime.node import node_class
+from pflow_lower.runtime.settings import BatchSettings
 
 if TYPE_CHECKING:
     from pflow_lower.runtime.journal import BatchJournal, Journal
@@ -93,6 +96,20 @@ class StepRecall:
         if text is None:
             return _done()
         return self._journal.record_step(self._node_id, self._digest, action, text)
+
+
+def recall_for(step: BatchSettings) -> Recall | None:
+    """Give what recalls the items of a batch; None where the run has no journal.
+
+    Raises JournalError where the journal cannot be read or written.
+    """
+    context = current()
+    if context.journal is None:
+        return None
+    # What, if it changes, makes the results in the journal another's.
+    definition = f"{name_of(node_class(step.node_type))} results={step.results}"
+    node_id = context.node_id or step.node_id
+    return Recall(step.node_id, context.journal.batch(node_id, definition))
 
 
 def name_of(kind: type[BaseNode]) -> str:

@@ -1,7 +1,7 @@
 """`Step`: a node of a workflow that runs once."""
 
-from asyncio import CancelledError, wrap_future
-from dataclasses import dataclass
+from asyncio import CancelledError, current_task, wrap_future
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from pocketflow import AsyncNode, BaseNode
@@ -59,23 +59,39 @@ class Step(AsyncNode):
         return shared
 
     async def exec_async(self, prep_res: Any) -> Ended:
-        """Run the node, unless the journal of the run knows how it ended."""
+        """Run the node, unless the journal of the run knows how it ended.
+
+        Raises JournalError where the journal cannot be read or written.
+        """
         try:
             runner = Runner(node_class(self.node_type))
             params = self.params_for(Scope(prep_res))
-            recall = self._recall(runner, params)
-            if recall is not None and (known := recall.find()) is not None:
-                return Ended(*known)
-            action, outputs = await self._run_node(runner, params, prep_res)
-            if recall is not None and action != "error":
-                await wrap_future(recall.succeeded(action, outputs))
-        except JournalError:
-            raise
+        except Exception as error:
+            return Ended("error", self._failed_outputs(), error)
+        recall = self._recall(runner, params)
+        if recall is not None and (known := recall.find()) is not None:
+            return Ended(*known)
+        asked_before = _times_cancelled()
+        ended = await self._attempt(runner, params, prep_res)
+        if recall is not None and ended.action != "error":
+            await wrap_future(recall.succeeded(ended.action, ended.outputs))
+        if _times_cancelled() > asked_before:
+            # The node has ended all the same. The run, too, is to end now.
+            raise CancelledError
+        return ended
+
+    async def _attempt(
+        self, runner: Runner, params: dict[str, Any], shared: Any
+    ) -> Ended:
+        try:
+            action, outputs = await self._run_node(runner, params, shared)
         except CancelledError as error:
             if is_cancelled():
                 raise
             return Ended("error", {}, error)
         except (Exception, SystemExit) as error:
+            if self._is_batch() and isinstance(error, JournalError):
+                raise  # no failure of the node, which would follow its error edge
             return Ended("error", self._failed_outputs(), error)
         failure = (
             ErrorAction(outputs.get("error"), outputs) if action == "error" else None
@@ -111,7 +127,9 @@ class Step(AsyncNode):
     async def _run_node(
         self, runner: Runner, params: dict[str, Any], shared: Any
     ) -> tuple[str, dict[str, Any]]:
-        with running_in(current() if self._is_batch() else NO_CONTEXT):
+        with running_in(
+            replace(current(), node_id=self.node_id) if self._is_batch() else NO_CONTEXT
+        ):
             if runner.is_async:
                 return await runner.run_async(params, shared)
             ended: list[tuple[str, dict[str, Any]]] = []
@@ -119,7 +137,11 @@ class Step(AsyncNode):
             def work() -> None:
                 ended.append(runner.run_sync(params, shared))
 
-            await in_threads(1, work, lambda: None, self.node_id)
+            try:
+                await in_threads(1, work, lambda: None, self.node_id)
+            except CancelledError:
+                if not ended:
+                    raise
             return ended[0]
 
     def _is_batch(self) -> bool:
@@ -131,6 +153,12 @@ class Step(AsyncNode):
     def _run(self, shared: Any) -> Any:
         """Run inside a synchronous Flow, on an event loop of its own."""
         return run_blocking(self._run_async(shared))
+
+
+def _times_cancelled() -> int:
+    """Tell how often somebody has asked the current task to stop."""
+    task = current_task()
+    return 0 if task is None else task.cancelling()
 
 
 def failure_outputs(failure: BaseException) -> dict[str, Any]:
