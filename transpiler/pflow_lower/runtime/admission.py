@@ -1,6 +1,7 @@
 """What may be the items of a batch: `docs/language.md` § 3."""
 
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping, Sized
+from threading import Lock
 from typing import Any, TypeAlias
 
 from pflow_lower.runtime.errors import RunError
@@ -17,12 +18,13 @@ class ItemsError(RunError):
 class Keys:
     """The keys of the items that were seen so far: no two may be the same.
 
-    It keeps a number of 64 bits for each, not the key itself.
+    It keeps a number of 64 bits for each, not the key itself. Any thread may call it.
     """
 
     def __init__(self, key_of: Callable[[int, Any], str]) -> None:
         self.key_of = key_of
         self._seen: set[int] = set()
+        self._lock = Lock()
 
     def add(self, index: int, item: Any) -> None:
         """See the key of one more item; raises ItemsError where it is not new."""
@@ -31,10 +33,12 @@ class Keys:
         except Exception as error:
             raise ItemsError(f"item {index} has no key: {error}") from error
         number = hash(key)
-        if number in self._seen:
+        with self._lock:
+            is_new = number not in self._seen
+            self._seen.add(number)
+        if not is_new:
             message = f'item {index} has the key "{key}", and so has one before it'
             raise ItemsError(f"{message}: the keys of a batch must differ")
-        self._seen.add(number)
 
 
 def as_items(value: Any, source: str, kind: str | None = None) -> AnyItems:
