@@ -128,7 +128,7 @@ class _Emitter:
         return [
             line
             for module in sorted(modules, key=str.lower)
-            for line in _imports(module, modules[module])
+            for line in import_lines(module, modules[module])
         ]
 
     def classes(self) -> Iterator[str]:
@@ -261,7 +261,7 @@ def _edge(edge: Edge, variables: dict[str, str]) -> str:
     return statement("", call(f"{source}.next", Atom(target), action), INDENT)
 
 
-def _imports(module: str, names: Iterable[str]) -> Iterator[str]:
+def import_lines(module: str, names: Iterable[str]) -> Iterator[str]:
     """Write the import of some names; one with an `as` is a statement of its own."""
     ordered = sorted(names, key=_import_order)
     prefix = f"from {module} import "
