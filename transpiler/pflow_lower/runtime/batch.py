@@ -145,10 +145,10 @@ class BatchStep(BatchSettings, AsyncParallelBatchNode):
         try:
             return run.items.output(is_complete=not has_failed)
         except ResultsFileError as error:
-            if has_failed:
-                logger.error('node "%s": %s', self.node_id, error)
-            else:
+            if not has_failed:
                 run.failure = error
+            elif not isinstance(run.failure, ResultsFileError):
+                logger.error('node "%s": %s', self.node_id, error)
             return run.items.output(is_complete=False)
 
     def _failure(self, run: BatchRun, output: dict[str, Any]) -> StepError | None:
