@@ -76,7 +76,7 @@ class Program:
         """Give the items in the journal by their keys; what is there stays as it is."""
         query = "SELECT key, result, error FROM items WHERE status = ?"
         with TemporaryDirectory() as folder:
-            for path in self.folder.glob(f"{self.journal.name}*"):
+            for path in self.journal.parent.glob(f"{self.journal.name}*"):
                 shutil.copy(path, folder)
             connection = sqlite3.connect(Path(folder) / self.journal.name)
             # A run that was killed as it began has left a file without tables.

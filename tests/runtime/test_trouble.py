@@ -1,10 +1,12 @@
-"""Disks that are full, files that are broken, runs that are stopped: nothing is lost."""
+"""Full disks, broken files, interruptions: nothing that was done is lost."""
 
 import resource
 import signal
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from subprocess import run
 from typing import Any
 
 import pytest
@@ -13,12 +15,12 @@ from programs import PATIENCE, Program, lines_of, wait_for
 
 ITEMS = [f"{number:04}" for number in range(2000)]
 FULL = "check that the disk is not full"
-MANY = {"parallel": True, "max_concurrent": 8}
 
 
 def workflow(params: dict[str, Any] | None = None, **batch: Any) -> dict[str, Any]:
-    """Give a workflow of one batch over the lines of a file; its error edge is there
-    to see that nothing follows it which is no failure of an item.
+    """Give a workflow of one batch over the lines of a file.
+
+    Its error edge is there to see that nothing follows it but failures of the batch.
     """
     node = {
         "id": "b",
@@ -31,6 +33,9 @@ def workflow(params: dict[str, Any] | None = None, **batch: Any) -> dict[str, An
         "edges": [{"from": "b", "to": "e", "action": "error"}],
         "outputs": {"out": {"source": "${b.results}"}},
     }
+
+
+MANY: dict[str, Any] = {"parallel": True, "max_concurrent": 8}
 
 
 @pytest.fixture
@@ -71,6 +76,39 @@ def test_a_full_disk_ends_the_run_and_the_next_goes_on(
     assert 0 < len(succeeded) <= len(executed) <= len(succeeded) + 8
     assert program.outputs() == {"out": done_with(ITEMS)}
     assert len(program.executed()) == len(ITEMS) - len(succeeded)
+
+
+def test_a_small_disk_that_is_full(program: Program) -> None:
+    with small_disk(program.folder / "disk") as (ballast, options):
+        program.journal = ballast.with_name("run.sqlite")
+        assert "cannot be " in errors_of(program, **options)
+        succeeded = program.journaled()
+        assert 0 < len(succeeded) < len(ITEMS)
+        program.newly_executed()
+        ballast.unlink()
+        assert program.outputs() == {"out": done_with(ITEMS)}
+        assert len(program.executed()) == len(ITEMS) - len(succeeded)
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Give a file that fills up a small disk, as far as we may mount one.
+
+    Elsewhere the limit of a file's size, an option of the process, is like one.
+    """
+    folder.mkdir()
+    ballast = folder / "ballast"
+    mount = ("mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder)
+    try:
+        is_mounted = run(mount, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        is_mounted = False
+    try:
+        ballast.write_bytes(bytes((16 << 20) - 150_000 if is_mounted else 1))
+        yield ballast, {} if is_mounted else {"preexec_fn": limited_to(150_000)}
+    finally:
+        if is_mounted:
+            run(("umount", folder), check=True)
 
 
 def test_a_full_disk_is_found_before_anything_runs(program: Program) -> None:
@@ -187,7 +225,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_goes_on(
     program: Program, node_type: str, number: int, status: int
 ) -> None:
     node_type = f"logging_nodes:{node_type}"
-    ir = workflow({"seconds": 0.01}, type=node_type, results_to="out.jsonl", **MANY)
+    ir = workflow({"seconds": 0.002}, type=node_type, results_to="out.jsonl", **MANY)
     program.change(ir)
     process = program.start()
     wait_for(lambda: len(program.executed()) > 50)
