@@ -11,10 +11,11 @@ from collections.abc import Callable, Coroutine, MutableMapping
 from concurrent.futures import Future
 from functools import partial
 from math import inf
-from threading import TIMEOUT_MAX
+from threading import TIMEOUT_MAX, Lock
 from time import monotonic
 from typing import Any, Protocol, TypeAlias
 
+from pflow_lower.runtime.admission import ItemsError
 from pflow_lower.runtime.deadline import Late, within
 from pflow_lower.runtime.items import Items, Taken
 from pflow_lower.runtime.node import Runner, is_cancelled
@@ -77,7 +78,7 @@ class _Tasks(Crew):
 
     async def take(self) -> Taken | None:
         async with self._turn:
-            return await self._items.take_async()
+            return await _next_of(self._items)
 
     async def pause(self, seconds: float) -> bool:
         await asyncio.sleep(min(seconds, TIMEOUT_MAX))
@@ -91,7 +92,8 @@ class _Tasks(Crew):
 
     def stop_others(self) -> None:
         for task in self._tasks:
-            if task is not asyncio.current_task():
+            # One that is cleaning up already must not be disturbed in that.
+            if task is not asyncio.current_task() and not task.cancelling():
                 task.cancel()
 
     def is_cancelled(self, error: BaseException) -> bool:
@@ -124,16 +126,18 @@ class _Threads(Crew):
         limit = inf if step.batch_timeout is None else step.batch_timeout
         self._end = monotonic() + limit
         self._loop = asyncio.get_running_loop()
+        self._turn = Lock()
+        self._taking: asyncio.Task[Any] | None = None
         limited = min(self._timeout, limit) < inf
         self.call = self._call_within if limited else self._call
 
     async def run(self, count: int, work: Work) -> None:
-        stop = self._items.stop
-        await in_threads(count, lambda: drive(work()), stop, self._name)
+        await in_threads(count, lambda: drive(work()), self._stop, self._name)
 
     async def take(self) -> Taken | None:
-        taking = asyncio.run_coroutine_threadsafe(self._items.take_async(), self._loop)
-        return taking.result()
+        with self._turn:
+            taking = asyncio.run_coroutine_threadsafe(self._take(), self._loop)
+            return taking.result()
 
     async def pause(self, seconds: float) -> bool:
         self._items.wait(min(seconds, TIMEOUT_MAX))
@@ -146,7 +150,7 @@ class _Threads(Crew):
         pass
 
     def stop_others(self) -> None:
-        pass
+        self._loop.call_soon_threadsafe(self._end_taking)
 
     def is_cancelled(self, error: BaseException) -> bool:
         return isinstance(error, BatchOver)
@@ -160,6 +164,8 @@ class _Threads(Crew):
         self, params: dict[str, Any], shared: MutableMapping[str, Any]
     ) -> Ended:
         left = self._end - monotonic()
+        if left <= 0:
+            raise BatchOver
         seconds = min(self._timeout, left)
         try:
             work = partial(self._runner.run_sync, params, shared)
@@ -168,6 +174,25 @@ class _Threads(Crew):
             if seconds == left:
                 raise BatchOver from late
             raise _too_long(self._timeout) from late
+
+    async def _take(self) -> Taken | None:
+        """Take an item on the event loop."""
+        self._taking = asyncio.current_task()
+        try:
+            return await _next_of(self._items)
+        except CancelledError:
+            if not self._items.stopped:
+                raise
+            return None
+
+    def _stop(self) -> None:
+        self._items.stop()
+        self.stop_others()
+
+    def _end_taking(self) -> None:
+        """Wait no longer for an item that nobody will run."""
+        if self._taking is not None:
+            self._taking.cancel()
 
 
 def crew_for(runner: Runner, items: Items, step: BatchSettings) -> Crew:
@@ -184,6 +209,21 @@ def drive(coroutine: Coroutine[Any, Any, None]) -> None:
         return
     coroutine.close()
     raise RuntimeError("a coroutine waits for an event loop where there is none")
+
+
+async def _next_of(items: Items) -> Taken | None:
+    """Take the next item of an asynchronous iterable.
+
+    Where its source is cancelled the batch is not, nor is that the end of the items.
+    """
+    try:
+        return await items.take_async()
+    except CancelledError as error:
+        if is_cancelled():
+            raise
+        raise ItemsError(
+            "the items ended too early: their source was cancelled"
+        ) from error
 
 
 def _too_long(timeout: float | None) -> TimeoutError:

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 from pflow_lower.runtime.admission import AnyItems, too_many
 from pflow_lower.runtime.errors import error_value
 from pflow_lower.runtime.results_file import ResultsFile
+from pflow_lower.runtime.settings import share
 
 _IN_FLIGHT: Final = object()
 
@@ -51,12 +52,15 @@ class Items:
         self._open: Callable[[object], None] = self._results.append
         self._stopping = Event()
         self._lock = Lock()
+        self._turn = Lock()  # of its own: an iterator may keep a thread waiting
 
     def take(self) -> Taken | None:
         """Start the next item: give its index and itself, or None at the end."""
-        with self._lock:
+        with self._turn:
             if not self.stopped:
                 for taken in self._numbered:
+                    if self.stopped:
+                        break
                     self._open(_IN_FLIGHT)
                     return taken
         return None
@@ -66,6 +70,8 @@ class Items:
         if self.stopped:
             return None
         async for item in self._async_iterator:
+            if self.stopped:
+                break
             index = next(self._numbers)
             if index >= self._limit:
                 raise too_many(self._limit)
@@ -116,7 +122,7 @@ class Items:
         That is known beforehand only of a list; the end of a stream tells.
         """
         started, _, failed = self.counts()
-        if percentage is None or self.failure or failed * 100 <= percentage * started:
+        if percentage is None or self.failure or failed <= share(percentage, started):
             return
         self.failure = self._last_failure
 

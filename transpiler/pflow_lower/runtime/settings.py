@@ -1,6 +1,7 @@
 """What is particular to one batch: `docs/language.md` § 3."""
 
-from math import inf
+from fractions import Fraction
+from math import floor, inf
 from typing import Any, ClassVar, Literal
 
 from pocketflow import BaseNode
@@ -63,7 +64,18 @@ class BatchSettings:
         """Give how many items may fail; without a total no share of it is counted."""
         if self.error_handling == "fail_fast":
             return 0
-        count, share = self.tolerated_failure_count, self.tolerated_failure_percentage
+        count = self.tolerated_failure_count
+        percentage = self.tolerated_failure_percentage
         by_count = inf if count is None else count
-        by_share = inf if share is None or total is None else total * share / 100
-        return min(by_count, by_share)
+        if percentage is None or total is None:
+            return by_count
+        return min(by_count, share(percentage, total))
+
+
+def share(percentage: float, total: int) -> int:
+    """Give how many of a total a percentage is, rounded down.
+
+    It is taken as it was written: 0.57 % of 10,000 are 57, though as a double 0.57
+    is a little less than that.
+    """
+    return floor(Fraction(str(percentage)) * total / 100)
