@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from pflow_lower import jobs
 from pflow_lower.jobs import (
     BUG,
     INTERRUPTED,
@@ -15,11 +16,12 @@ from pflow_lower.jobs import (
     Settings,
     UsageError,
     forget_stdout,
-    run,
     say,
     write_stdout,
 )
 from pflow_lower.version import __version__
+
+RUN = "--run"
 
 
 def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -60,6 +62,18 @@ def _option(*names: str, **settings: Any) -> Callable[..., Any]:
     "or a record of all outputs and the item.",
 )
 @_option("--strict", is_flag=True, help="Treat warnings as errors.")
+@_option(
+    "--standalone",
+    is_flag=True,
+    help="Put what a module needs of pflow-lower into it: it runs where only "
+    "PocketFlow is installed.",
+)
+@_option(
+    "--run",
+    is_flag=True,
+    help="Write nothing; run one workflow, with the arguments that follow it, and "
+    "print its outputs.",
+)
 @_option("--check", is_flag=True, help="Write nothing; fail where a file would change.")
 @_option("--diff", is_flag=True, help="Write nothing; show what would change.")
 @_option(
@@ -104,17 +118,26 @@ def _option(*names: str, **settings: Any) -> Callable[..., Any]:
     help="Print the JSON Schema of workflows, and exit.",
 )
 @click.version_option(__version__, prog_name="pflow-lower")
-def command(workflows: tuple[str, ...], **settings: Any) -> int:
+def command(workflows: tuple[str, ...], run: bool, **settings: Any) -> int:
     """Lower workflows with batch nodes to a plain DAG and a PocketFlow module.
 
     Each WORKFLOW, a JSON file, gives NAME.lowered.json and NAME_lowered.py beside
     it. With "-" the workflow comes from standard input, and the lowered one goes
     to standard output. A project's settings stand in its pyproject.toml, in the
     table [tool.pflow-lower].
+
+    With --run, what follows the WORKFLOW is for the program: an input, as in
+    "pflow-lower --run docs.json -i topic=tea", or "--help", which lists them.
     """
+    arguments: tuple[str, ...] | None = None
+    if run:
+        workflows, arguments = workflows[:1], workflows[1:]
+        arguments = arguments[1:] if arguments[:1] == ("--",) else arguments
+    elif RUN in workflows:
+        raise click.UsageError(f"{RUN} comes before the workflow that is to be run")
     # click itself would make 1 of both of these.
     try:
-        return run(workflows, Settings(**settings))
+        return jobs.run(workflows, Settings(arguments=arguments, **settings))
     except UsageError as error:
         raise click.UsageError(str(error)) from error
     except KeyboardInterrupt:
@@ -129,7 +152,11 @@ def status(arguments: Sequence[str]) -> int:
     """Run the command line; give its exit status: `docs/language.md` § 6."""
     try:
         result = command.main(
-            args=list(arguments), prog_name="pflow-lower", standalone_mode=False
+            args=list(arguments),
+            prog_name="pflow-lower",
+            standalone_mode=False,
+            # What follows a workflow that is run are arguments of its program.
+            allow_interspersed_args=RUN not in arguments,
         )
     except click.ClickException as error:
         error.show()

@@ -5,6 +5,7 @@
     strict = true
     ignore = ["PFL501"]
     out-dir = "build"
+    standalone = true
 
     [tool.pflow-lower.nodes]
     llm = "mypkg.nodes:Summarize"
@@ -39,6 +40,7 @@ class Config(NamedTuple):
     strict: bool | None = None
     ignore: frozenset[Code] = frozenset()
     out_dir: Path | None = None
+    standalone: bool | None = None
     nodes: Mapping[str, ImportReference] = MappingProxyType({})
 
 
@@ -90,7 +92,7 @@ def _results(value: Any, _: Path) -> ResultForm:
     raise ValueError(f'must be "value" or "record", not {shown}')
 
 
-def _strict(value: Any, _: Path) -> bool:
+def _flag(value: Any, _: Path) -> bool:
     if isinstance(value, bool):
         return value
     raise ValueError(f"must be true or false, not {type_name(value)}")
@@ -140,8 +142,9 @@ def _nodes(value: Any, _: Path) -> Mapping[str, ImportReference]:
 
 _READERS: Mapping[str, Callable[[Any, Path], Any]] = {
     "results": _results,
-    "strict": _strict,
+    "strict": _flag,
     "ignore": _ignore,
     "out-dir": _out_dir,
+    "standalone": _flag,
     "nodes": _nodes,
 }

@@ -7,7 +7,7 @@ What the user can get wrong never shows a traceback: `docs/language.md` § 6.
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
@@ -42,23 +42,33 @@ class Settings:
     color: str = "auto"
     stdin_filename: str | None = None
     quiet: bool = False
+    standalone: bool = False
+    arguments: tuple[str, ...] | None = None
+    """Those of the program, where the workflow is to be run."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether the workflow is run."""
+        return self.arguments is not None
 
     @property
     def writes(self) -> bool:
         """Whether files are written."""
-        return not (self.check or self.diff or self.graph)
+        return not (self.check or self.diff or self.graph or self.runs)
 
 
 class Job(NamedTuple):
     """One workflow: what it is called, where it is from, where it goes.
 
     A `source` of None is standard input, a `directory` of None standard output.
+    `standalone` says that the module is to need nothing of this package.
     """
 
     shown: str
     source: Path | None
     directory: Path | None
     options: Options
+    standalone: bool
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -117,7 +127,7 @@ def _jobs(workflows: Sequence[str], settings: Settings) -> Iterator[Job]:
             named = settings.stdin_filename
             path = Path(named or "workflow.json")
             yield _job(named or "<stdin>", path, settings, is_stdin=True)
-        elif workflow.endswith(".lowered.json"):
+        elif workflow.endswith(".lowered.json") and not settings.runs:
             _note(f"{workflow}: passed over, it is a lowered workflow", settings)
         else:
             yield _job(workflow, Path(workflow), settings)
@@ -126,7 +136,8 @@ def _jobs(workflows: Sequence[str], settings: Settings) -> Iterator[Job]:
 def _job(shown: str, path: Path, settings: Settings, *, is_stdin: bool = False) -> Job:
     """Put together what the command line and the project say; the former wins."""
     config = find_config(path.parent)
-    directory = settings.out_dir or config.out_dir or path.parent
+    chosen = None if settings.runs else settings.out_dir or config.out_dir
+    directory = chosen or path.parent
     to_stdout = is_stdin and settings.out_dir is None and settings.writes
     try:
         stem = Path(os.path.abspath(path)).stem  # "." has a name, too
@@ -140,19 +151,29 @@ def _job(shown: str, path: Path, settings: Settings, *, is_stdin: bool = False) 
         ignore=config.ignore,
     )
     source = None if is_stdin else path
-    return Job(shown, source, None if to_stdout else directory, options)
+    standalone = settings.standalone or bool(config.standalone)
+    return Job(shown, source, None if to_stdout else directory, options, standalone)
 
 
 def _refuse_nonsense(jobs: Sequence[Job], settings: Settings) -> None:
     """Refuse what would mix data on standard output, or overwrite what was written."""
     programs = settings.output_format in ON_STDOUT
-    data = settings.diff or settings.graph or any(not job.directory for job in jobs)
+    data = settings.diff or settings.graph or settings.runs
+    data = data or any(not job.directory for job in jobs)
     if programs and data:
         raise UsageError(
             f"--output-format {settings.output_format} needs standard output for itself"
         )
     if settings.graph and (settings.check or settings.diff):
         raise UsageError("--graph does not go with --check or --diff")
+    if settings.runs and (
+        settings.check or settings.diff or settings.graph or settings.standalone
+    ):
+        raise UsageError(
+            "--run does not go with --check, --diff, --graph, --standalone"
+        )
+    if settings.runs and settings.out_dir:
+        raise UsageError("--run writes nothing: it does not go with --out-dir")
     writers: dict[Path, Job] = {}
     for job in jobs:
         for path in job.paths:
@@ -204,12 +225,26 @@ def _finish(outcome: Outcome, job: Job, settings: Settings) -> int:
         write_stdout(DRAWINGS[settings.graph](artefacts.before, artefacts.after))
     elif job.directory is None:
         write_stdout(lowered.ir_text)
+    elif settings.arguments is not None:
+        from pflow_lower.program import start
+
+        start(lowered, job.directory, settings.arguments)
     elif settings.writes:
-        for path in lowered.write(job.directory):
+        for path in _final(lowered, job).write(job.directory):
             _note(f"wrote {path}", settings)
     else:
-        return _compare(lowered, job, settings)
+        return _compare(_final(lowered, job), job, settings)
     return OK
+
+
+def _final(lowered: Lowered, job: Job) -> Lowered:
+    """Give what is written, its module standing alone where it is to."""
+    if not job.standalone:
+        return lowered
+    from pflow_lower.standalone import standalone
+
+    module = standalone(lowered.module, lowered.module_name)
+    return replace(lowered, module=module)
 
 
 def _compare(lowered: Lowered, job: Job, settings: Settings) -> int:
