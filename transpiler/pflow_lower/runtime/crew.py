@@ -74,7 +74,14 @@ class _Tasks(Crew):
         self.call = runner.run_async if step.timeout is None else self._call_within
 
     async def run(self, count: int, work: Work) -> None:
-        await in_tasks(count, work, self._items.stop, self._tasks)
+        async def stopping() -> None:
+            try:
+                await work()
+            except BaseException:  # nothing starts until the others are cancelled
+                self._items.stop()
+                raise
+
+        await in_tasks(count, stopping, self._items.stop, self._tasks)
 
     async def take(self) -> Taken | None:
         async with self._turn:
