@@ -2,7 +2,10 @@
 
 import asyncio
 import os
+import resource
+import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -50,3 +53,34 @@ class AsyncLogged(AsyncNode):
 
     async def post_async(self, shared: Any, prep_res: Any, exec_res: str) -> None:
         shared["out"] = exec_res
+
+
+class Stubborn(AsyncLogged):
+    """`Logged` as an asynchronous node that a cancellation brings to its end early."""
+
+    async def exec_async(self, prep_res: Any) -> str:
+        with suppress(asyncio.CancelledError):
+            await super().exec_async(prep_res)
+        return answer(self.params)
+
+
+class Same(AsyncNode):
+    """Gives its `item`, and does nothing else."""
+
+    async def post_async(self, shared: Any, prep_res: Any, exec_res: Any) -> None:
+        shared["out"] = self.params["item"]
+
+
+class Memory(Node):
+    """Gives the megabytes of memory that this process has had at most."""
+
+    def exec(self, prep_res: Any) -> float:
+        # What Linux says of resources used counts in the process this began as.
+        if sys.platform == "linux":
+            status = Path("/proc/self/status").read_text()
+            (line,) = (line for line in status.splitlines() if "VmHWM" in line)
+            return int(line.split()[1]) / 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+    def post(self, shared: Any, prep_res: Any, exec_res: float) -> None:
+        shared["megabytes"] = exec_res

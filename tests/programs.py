@@ -35,10 +35,14 @@ class Program:
         lower(ir, name="docs", **options).write(self.folder)
 
     def start(self, *arguments: str, **options: Any) -> "subprocess.Popen[str]":
-        """Start it with its journal; its nodes may be those of the tests."""
+        """Start it, with its journal unless `journal` is false.
+
+        Its nodes may be those of the tests.
+        """
         environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
         environment |= options.pop("env", {})
-        journal = ("--journal", str(self.journal))
+        has_journal = options.pop("journal", True)
+        journal = ("--journal", str(self.journal)) if has_journal else ()
         command = (sys.executable, str(self.module), *journal, *arguments)
         return subprocess.Popen(
             command,
