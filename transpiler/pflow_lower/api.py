@@ -119,6 +119,7 @@ def lower_file(
     Raises OSError where the file cannot be read.
     """
     options = make_options(name or Path(path).stem, results, nodes)
+    options = options._replace(folders=(str(Path(path).parent),))
     return _lowered(lower_bytes(str(path), Path(path).read_bytes(), options))
 
 

@@ -164,18 +164,50 @@ class Catalog:
     """The node types of one lowering: the built-in ones and the user's.
 
     `own` maps a type name to an import reference; it wins over a built-in.
+    `folders` are where modules are looked for, besides `sys.path`.
     """
 
     own: Mapping[str, ImportReference] = field(default_factory=dict)
+    folders: tuple[str, ...] = ()
+    _found: dict[str, NodeType | None] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     def find(self, name: str) -> NodeType | None:
-        """Give what is known of a type, or None: it must exist when it runs."""
+        """Give what is known of a type, or None: it must exist when it runs.
+
+        Of a type of the user's that is what its class declares, if its source is
+        here: `declared.py`. It may differ from one machine to another, so only
+        checks may ask; what is written depends on `reference`.
+        """
+        if name not in self._found:
+            self._found[name] = self._look_up(name)
+        return self._found[name]
+
+    def reference(self, name: str) -> ImportReference | None:
+        """Give where a type is imported from, None if by entry point, in the run."""
         if name in self.own:
-            return NodeType(self.own[name])
+            return self.own[name]
         if name in _BUILT_IN:
+            return _BUILT_IN[name].reference
+        return ImportReference.parse(name)
+
+    def _look_up(self, name: str) -> NodeType | None:
+        if name in _BUILT_IN and name not in self.own:
             return _BUILT_IN[name]
-        reference = ImportReference.parse(name)
-        return NodeType(reference) if reference else None
+        # Late: most workflows have no nodes but ours.
+        from pflow_lower.declared import declared, entry_point
+
+        reference = self.reference(name)
+        if reference is None and ":" not in name:
+            reference = ImportReference.parse(entry_point(name) or "")
+        if reference is None:
+            return None
+        known = declared(reference.module, reference.name, self.folders)
+        if known.params is None:
+            return NodeType(reference, outputs=known.outputs)
+        required = tuple(name for name in known.params if known.params[name])
+        return NodeType(reference, required, frozenset(known.params), known.outputs)
 
     @property
     def names(self) -> tuple[str, ...]:

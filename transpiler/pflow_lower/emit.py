@@ -172,12 +172,12 @@ class _Emitter:
         yield statement("node_type = ", self._node_type(node), INDENT)
 
     def _node_type(self, node: Step) -> Expression:
-        known = self.catalog.find(node.type)
-        if known is None:  # found by its name when the module runs
+        reference = self.catalog.reference(node.type)
+        if reference is None:  # found by its name when the module runs
             return literal(node.type)
-        dot = known.reference.name.find(".")
-        rest = "" if dot < 0 else known.reference.name[dot:]
-        return Atom(self.imported[known.reference] + rest)
+        dot = reference.name.find(".")
+        rest = "" if dot < 0 else reference.name[dot:]
+        return Atom(self.imported[reference] + rest)
 
     def _settings(self, batch: Batch) -> Iterator[str]:
         given = settings(batch, self.results)
@@ -246,8 +246,8 @@ class _Emitter:
     def _references(self) -> Iterator[ImportReference]:
         for node in self.workflow.nodes:
             inner = node.inner if isinstance(node, GeneratedStep) else node
-            if known := self.catalog.find(inner.type):
-                yield known.reference
+            if reference := self.catalog.reference(inner.type):
+                yield reference
 
 
 def _edge(edge: Edge, variables: dict[str, str]) -> str:

@@ -149,6 +149,7 @@ def _job(shown: str, path: Path, settings: Settings, *, is_stdin: bool = False) 
         nodes=config.nodes,
         strict=settings.strict or bool(config.strict),
         ignore=config.ignore,
+        folders=(str(directory), str(path.parent)),
     )
     source = None if is_stdin else path
     standalone = settings.standalone or bool(config.standalone)

@@ -32,6 +32,8 @@ class Options(NamedTuple):
     """Whether warnings are errors."""
     ignore: frozenset[Code] = frozenset()
     """The warnings that are not to be reported."""
+    folders: tuple[str, ...] = ()
+    """Where the user's modules are looked for, besides `sys.path`."""
 
 
 class Artefacts(NamedTuple):
@@ -76,7 +78,7 @@ def _run(
         return None, found
 
     # Nodes, params and names do not depend on each other: all in one go.
-    catalog = Catalog(options.nodes)
+    catalog = Catalog(options.nodes, options.folders)
     names = Bindings(workflow, catalog)
     found += check_wiring(workflow)
     found += check_signatures(workflow, catalog)

@@ -1,7 +1,7 @@
 """Check nodes against what is known of their types.
 
-Node types and their params are those of `catalog.py` (`docs/language.md` § 7). A
-type that is the user's own has params that nobody here knows: they are not checked.
+Node types and their params are those of `catalog.py` (`docs/language.md` § 7). Of a
+type that is the user's own, they are what its class declares, if it does.
 """
 
 from collections.abc import Iterator
