@@ -23,7 +23,9 @@ def answer(params: dict[str, Any]) -> str:
     """Give the result; it fails if the file `bad` has a line that is the item."""
     item = str(params["item"])
     if "bad" in params and item in Path(params["bad"]).read_text().splitlines():
-        raise OSError(f"{item} is bad, says {os.environ.get('API_KEY', 'nobody')}")
+        error = OSError(f"{item} is bad, says {os.environ.get('API_KEY', 'nobody')}")
+        error.retry_after = params.get("retry_after")  # type: ignore[attr-defined]
+        raise error
     return f"done with {item}"
 
 

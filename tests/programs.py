@@ -39,8 +39,9 @@ class Program:
 
         Its nodes may be those of the tests.
         """
-        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
-        environment |= options.pop("env", {})
+        found = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        paths = os.pathsep.join([str(Path(__file__).parent), *filter(None, found)])
+        environment = {**os.environ, "PYTHONPATH": paths, **options.pop("env", {})}
         has_journal = options.pop("journal", True)
         journal = ("--journal", str(self.journal)) if has_journal else ()
         command = (sys.executable, str(self.module), *journal, *arguments)

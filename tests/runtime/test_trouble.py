@@ -254,14 +254,17 @@ def test_an_interrupted_run_says_how_to_go_on_and_goes_on(
 
 
 @pytest.mark.parametrize("node_type", ["Logged", "AsyncLogged"])
+@pytest.mark.parametrize(
+    ("wait", "retry_after"), [(3600, None), (0, 3600)], ids=["retry", "held back"]
+)
 def test_a_run_that_waits_to_try_again_ends_at_once(
-    program: Program, node_type: str
+    program: Program, node_type: str, wait: float, retry_after: float | None
 ) -> None:
     (program.folder / "bad").write_text("0000\n0001\n")
     ir = workflow(
-        {"bad": "bad"},
+        {"bad": "bad", "retry_after": retry_after},
         type=f"logging_nodes:{node_type}",
-        retry={"max_attempts": 2, "wait": 3600},
+        retry={"max_attempts": 2, "wait": wait},
         parallel=True,
         max_concurrent=2,
     )
