@@ -231,10 +231,10 @@ def test_a_model_that_does_not_answer_is_one_line_without_secrets(
     install: Install,
 ) -> None:
     said = (
-        "401 for http://me:pass@host/v1\nwrong key \x1b[31msk-12345, Bearer t0ken"
+        "401 for http://me:pass@host/v1\nwrong key \x1b[31msk-12345, Bearer t0ken-0f-it"
         + 600 * "!"
     )
-    headers = {"Authorization": "Bearer t0ken"}
+    headers = {"Authorization": "Bearer t0ken-0f-it"}
     model = install(RuntimeError(said), headers=headers, needs_key="x", key="sk-12345")
 
     with pytest.raises(ModelError) as raised:

@@ -1,7 +1,6 @@
 """Asking a model, by the library `llm`: any model that is installed for it."""
 
 import json
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -11,10 +10,10 @@ from pflow_lower.schema import schema_text
 if TYPE_CHECKING:
     import llm
 
+from pflow_lower.secrets import mask, mask_values
+
 MAX_MESSAGE = 500
 """How many characters of what a provider said are shown."""
-
-_LOGIN = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
 class ModelError(Exception):
@@ -74,9 +73,7 @@ def _explain(error: Exception, model: "llm.Model") -> str:
     """Say in one line why a model did not answer, and keep its secrets."""
     import llm
 
-    message = str(error)
-    for secret in _secrets(model):
-        message = message.replace(secret, "***")
+    message = mask(mask_values(str(error), _secrets(model)))
     kind = "" if isinstance(error, llm.ModelError) else f"{type(error).__name__}: "
     return f"{model.model_id} did not answer: {kind}{_shown(message)}"
 
@@ -93,7 +90,7 @@ def _secrets(model: "llm.Model") -> Iterator[str]:
 
 def _shown(message: str) -> str:
     """Put what somebody else said on one line that a terminal can show."""
-    words = " ".join(_LOGIN.sub("***", message).split())
+    words = " ".join(message.split())
     printable = "".join(char if char.isprintable() else "\ufffd" for char in words)
     if len(printable) > MAX_MESSAGE:
         return f"{printable[:MAX_MESSAGE]}…"
