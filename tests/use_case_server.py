@@ -101,7 +101,8 @@ def _endpoint(asked: Asked, fault: Fault | None) -> Reply:
             return as_json({"error": f"it broke for {sent}"}, 500)
         case "malformed":
             return Reply(b'{"path": "', headers={"content-type": "application/json"})
-    reply = as_json({"path": path, "query": query})
+    said: dict[str, object] = {"path": path, "query": query}
+    reply = as_json(said | ({"sent": asked.headers} if "/echo/" in path else {}))
     if fault in ("cut", "dropped", "hanging"):
         reply.ending = fault
     return reply

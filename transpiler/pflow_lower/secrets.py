@@ -69,6 +69,13 @@ def mask_values(text: str, values: Iterable[str]) -> str:
     return text
 
 
+def mask_octets(octets: bytes, values: Iterable[str]) -> bytes:
+    """Do what `mask_values` does in text that is encoded as UTF-8."""
+    for form in _longest_first(values):
+        octets = octets.replace(form.encode("utf-8", "replace"), MASK.encode())
+    return octets
+
+
 def register(value: str) -> None:
     """Count a value as a secret from now on; too short a one is left alone."""
     _known.add(value)
@@ -76,9 +83,17 @@ def register(value: str) -> None:
 
 def register_headers(headers: Mapping[str, str]) -> None:
     """Register what those HTTP headers say that are there to hold secrets."""
-    for name, value in headers.items():
-        if _TELLING_HEADER.search(name):
-            register(value.rpartition(" ")[2])  # without "Bearer"
+    for value in secrets_in(headers):
+        register(value)
+
+
+def secrets_in(headers: Mapping[str, str]) -> list[str]:
+    """Give what those HTTP headers say that are there to hold secrets."""
+    return [
+        value.rpartition(" ")[2]  # without "Bearer"
+        for name, value in headers.items()
+        if _TELLING_HEADER.search(name)
+    ]
 
 
 class _Known:

@@ -15,7 +15,13 @@ from urllib.parse import urlencode
 from pflow_lower.nodes.answers import quoted, reason
 from pflow_lower.nodes.call import Call
 from pflow_lower.resources import borrowed
-from pflow_lower.secrets import mask, register
+from pflow_lower.secrets import (
+    mask,
+    mask_octets,
+    mask_values,
+    register,
+    secrets_in,
+)
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -24,6 +30,8 @@ if TYPE_CHECKING:
 
 _REDIRECTS = 20
 _IDLE_CONNECTIONS = 100
+_LONG = 12
+"""Characters from which on a secret is no word that an answer has for other reasons."""
 
 _HARMLESS = frozenset(
     {
@@ -53,7 +61,7 @@ class Answer:
     """What the last server said; `source` is who, as far as it may be shown.
 
     `body` ends where the limit was, if `is_cut`. The names of headers are in
-    lower case.
+    lower case. Where the server repeats a secret of the request, it is masked.
     """
 
     status: int
@@ -79,7 +87,8 @@ async def send(call: Call, *, limit: int, limit_on_error: int) -> Answer:
             async with asyncio.timeout(call.timeout):
                 response = await _last_response(client, request, call.follow_redirects)
                 is_error = response.status_code >= 400
-                return await _read(response, limit_on_error if is_error else limit)
+                most = limit_on_error if is_error else limit
+                return await _read(response, most, _secrets(request))
         except TimeoutError:
             raise TimeoutError(
                 f"{call.method} {_shown(request.url)}: "
@@ -169,7 +178,13 @@ def _redirected(request: "Request", following: "Request") -> "Request":
     return following
 
 
-async def _read(response: "Response", limit: int) -> Answer:
+def _secrets(request: "Request") -> list[str]:
+    """Give those of a request that are long enough to be looked for in an answer."""
+    found = [request.url.password, *secrets_in(request.headers)]
+    return [value for value in found if len(value) >= _LONG]
+
+
+async def _read(response: "Response", limit: int, secrets: list[str]) -> Answer:
     body = bytearray()
     try:
         with _naming(response.url):
@@ -183,9 +198,12 @@ async def _read(response: "Response", limit: int) -> Answer:
     return Answer(
         status=response.status_code,
         reason=response.reason_phrase,
-        headers=dict(response.headers),
+        headers={
+            name: mask_values(value, secrets)
+            for name, value in response.headers.items()
+        },
         charset=response.charset_encoding,
-        body=bytes(body[:limit]),
+        body=mask_octets(bytes(body[:limit]), secrets),
         is_cut=len(body) > limit,
         source=_shown(response.url),
     )
