@@ -82,22 +82,24 @@ class _Source(NamedTuple):
 
 def _attributes(place: _Place, path: Sequence[str]) -> dict[str, Any]:
     """Give the attributes of a class, as far as they are literals: else None."""
-    found: dict[str, Any] = {}
-    waiting, hops = [place], 0
-    while waiting and hops < _MOST_HOPS:
-        hops += 1
+    classes: list[tuple[_Place, ast.ClassDef]] = []
+    waiting = [place]
+    while waiting and len(classes) < _MOST_HOPS:
         here = _find(waiting.pop(0), path)
         if here is not None:
-            (module, _), node = here
-            for name, value in _assigned(node):
-                found.setdefault(name, value)
-            bases = (ast.unparse(base) for base in node.bases)
-            waiting[:0] = [_Place(module, base) for base in bases]
-    return found
+            classes.append(here)
+            bases = (ast.unparse(base) for base in here[1].bases)
+            waiting[:0] = [_Place(here[0].module, base) for base in bases]
+    # A class that is a base of several comes after all of them, as in Python.
+    return {
+        name: value
+        for node in dict(reversed(classes)).values()
+        for name, value in _assigned(node)
+    }
 
 
 def _assigned(node: ast.ClassDef) -> Iterator[tuple[str, Any]]:
-    for statement in reversed(node.body):  # the last one counts
+    for statement in node.body:
         match statement:
             case ast.Assign([ast.Name(name)], value):
                 yield name, _literal(value)
