@@ -6,12 +6,13 @@
 import os
 import sys
 
-from bench import bulk, peer, starting, waiting
+from bench import bulk, peer, starting, use_cases, waiting
 
 SUBJECTS = {
     "waiting": waiting.ratios,
     "bulk": bulk.ratios,
     "starting": starting.ratios,
+    "use_cases": use_cases.ratios,
 }
 if "PEER" in os.environ:
     SUBJECTS = {"peer": lambda: peer.ratios(os.environ["PEER"])}

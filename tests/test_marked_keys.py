@@ -9,6 +9,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -112,7 +113,7 @@ def run(folder: Path, server: OtherSide, *nodes: dict[str, Any]) -> Ended:
         "nodes": nodes,
         "edges": [
             {"from": first, "to": second}
-            for first, second in zip(ids, ids[1:], strict=False)
+            for first, second in pairwise(ids)
         ],
         "outputs": {name: {"source": f"${{{name}}}"} for name in ids},
     }
