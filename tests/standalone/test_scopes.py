@@ -44,6 +44,9 @@ def marked(source: str) -> str:
         "«a»: \"«B»\" = 'c'",
         "«a»: «Literal»['b']",
         "«cast»('«A»', «b»)",
+        "«a» = «tuple»['«b»[«c»]', «d»]",
+        "class «C»(«B»['«T»']): a = «x»['b']",
+        "def «f»(): a = «b»['c']",
         "del «a»",
     ],
 )

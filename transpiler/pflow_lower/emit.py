@@ -265,12 +265,15 @@ def import_lines(module: str, names: Iterable[str]) -> Iterator[str]:
     """Write the import of some names; one with an `as` is a statement of its own."""
     ordered = sorted(names, key=_import_order)
     prefix = f"from {module} import "
-    if plain := [name for name in ordered if " as " not in name]:
-        flat = prefix + ", ".join(plain)
-        elements = tuple(Element(Atom(name)) for name in plain)
-        broken = statement(prefix, Bracketed("(", elements, ")"), "")
-        yield flat if len(flat) <= WIDTH else broken
-    yield from (prefix + name for name in ordered if name not in plain)
+    plain = [name for name in ordered if " as " not in name]
+    for name in ordered:
+        if " as " in name:
+            yield prefix + name
+        elif name == plain[0]:
+            flat = prefix + ", ".join(plain)
+            elements = tuple(Element(Atom(name)) for name in plain)
+            broken = statement(prefix, Bracketed("(", elements, ")"), "")
+            yield flat if len(flat) <= WIDTH else broken
 
 
 def _import_order(name: str) -> tuple[int, str, str]:

@@ -5,10 +5,13 @@ where it speaks of something that has another name now, that stands there instea
 """
 
 import ast
+import sys
 from collections.abc import Iterable, Iterator
+from textwrap import indent
 from typing import NamedTuple, TypeGuard
 
 from pflow_lower.emit import import_lines
+from pflow_lower.pyexpr import INDENT
 from pflow_lower.standalone.linking import Linked
 from pflow_lower.standalone.positions import Positions
 from pflow_lower.standalone.scopes import is_own
@@ -20,26 +23,16 @@ def imports_of(linked: Linked) -> str:
     statements = [node for unit in linked.units for node in unit.tree.body]
     blocks = [node for node in statements if _is_for_types(node)]
     for_types = _imported(node for block in blocks for node in block.body)
-    ours = _imported(statements)
-    theirs = _imported(linked.root.tree.body)
-    theirs |= {symbol for symbol in ours if symbol.module == "pocketflow"}
-    hidden = {symbol for symbol in linked.names if symbol.module == "builtins"}
     spoken_of = {link.symbol for links in linked.links.values() for link in links}
     if for_types:
         spoken_of.add(Symbol("typing", "TYPE_CHECKING"))
-    ours = (ours - theirs | hidden) & spoken_of
-    future = {symbol for symbol in ours if symbol.module == "__future__"}
-    paragraphs = [
-        list(_lines(future, linked)),  # a section of its own, says isort
-        list(_lines(ours - future, linked)),
-        list(_lines(theirs & spoken_of, linked)),
-    ]
-    if for_types:
-        lines = (
-            line for each in _lines(for_types, linked) for line in each.split("\n")
-        )
-        paragraphs.append(["if TYPE_CHECKING:", *(f"    {line}" for line in lines)])
-    return "\n\n".join("\n".join(lines) for lines in paragraphs if lines)
+    hidden = {symbol for symbol in linked.names if symbol.module == "builtins"}
+    theirs = _imported(linked.root.tree.body)
+    text = _paragraphs((_imported(statements) | hidden) & spoken_of, theirs, linked)
+    if not for_types:
+        return text
+    inner = _paragraphs(for_types, set(), linked)
+    return f"{text}\n\nif TYPE_CHECKING:\n{indent(inner, INDENT)}"
 
 
 def banner_of(unit: Unit) -> str:
@@ -78,6 +71,21 @@ def _imported(nodes: Iterable[ast.stmt]) -> set[Symbol]:
         for symbol in imported(node).values()
         if not symbol.is_own
     }
+
+
+def _paragraphs(symbols: set[Symbol], theirs: set[Symbol], linked: Linked) -> str:
+    """Write some imports as isort would: Python's own apart from those of others.
+
+    `theirs` are of the user's modules, whatever these are called.
+    """
+    sections: tuple[set[Symbol], ...] = (set(), set(), set())
+    for symbol in symbols:
+        top = symbol.module.partition(".")[0]
+        is_pythons = symbol not in theirs and top in sys.stdlib_module_names
+        sections[0 if top == "__future__" else 1 if is_pythons else 2].add(symbol)
+    return "\n\n".join(
+        "\n".join(_lines(section, linked)) for section in sections if section
+    )
 
 
 def _lines(symbols: Iterable[Symbol], linked: Linked) -> Iterator[str]:

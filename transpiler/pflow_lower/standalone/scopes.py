@@ -131,7 +131,9 @@ class _Finder(ast.NodeVisitor):
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         self._visit_definition(node)
-        self.visit_all([*node.bases, *node.keywords])
+        self.visit_all(node.keywords)
+        for base in node.bases:
+            self._visit_annotation(base)
         names = frozenset(_bound(node.body))
         self._visit_scope(_Scope(names, is_class=True), node.body)
 
@@ -168,6 +170,12 @@ class _Finder(ast.NodeVisitor):
         self.scopes.pop()
 
     # --- Annotations.
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        self.visit_all(node.targets)
+        # `Pair = tuple[int, "Node"]` says what a type is, too.
+        is_type = not self.scopes and isinstance(node.value, ast.Subscript)
+        (self._visit_annotation if is_type else self.visit)(node.value)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         self.visit(node.target)
