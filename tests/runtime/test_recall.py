@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import date
@@ -156,6 +157,29 @@ def test_a_journal_inside_that_fails_is_a_failure_of_the_node(journal: Path) -> 
     assert (store["s"]["type"], store["e"]) == ("JournalError", {"out": "2"})
 
 
+@both_kinds
+def test_the_items_of_a_batch_in_an_item_are_its_own(
+    journal: Path, is_async: bool
+) -> None:
+    """The journal holds the items of the outer batch, not those of the inner ones."""
+    work = Counted()
+    inner = type(batch_of(either_node_of(work, is_async), None))
+
+    def params_for(self: BatchStep, scope: Scope) -> dict[str, Any]:
+        return {"items": scope.lookup("item")}
+
+    items = [[1, 2], [3, 4]]
+    for begun in ([1, 2, 3, 4], []):
+        step = batch_of(inner, items, params_for=params_for, max_concurrent=2)
+        results = run(step, journal)["b"]["results"]
+        assert [each["results"] for each in results] == items
+        assert work.new() == begun
+    connection = sqlite3.connect(journal)
+    keys = connection.execute("SELECT key, status FROM items ORDER BY key").fetchall()
+    connection.close()
+    assert keys == [("0", "succeeded"), ("1", "succeeded")]
+
+
 def test_two_batches_in_one_journal(journal: Path) -> None:
     work = Counted(str)
     first = batch_of(node_of(work), [1, 2])
@@ -204,7 +228,8 @@ def test_params_that_are_too_deep_end_the_run(journal: Path, is_async: bool) -> 
         item = [item]
     work = Counted()
     node = either_node_of(work, is_async)
-    for start in (batch_of(node, [item]), step_of(node, item=item)):
+    batch = batch_of(node, [item])
+    for start in (batch, step_of(type(batch)), step_of(node, item=item)):
         start.next(step_of(node, "e"), "error")
         with pytest.raises(JournalError, match="up to 200 deep"):
             run(start, journal)

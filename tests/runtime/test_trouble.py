@@ -271,11 +271,11 @@ def test_a_run_that_waits_to_try_again_ends_at_once(
     program.change(ir)
     (events := program.folder / "events").touch()
     process = program.start("--events", "events")
-    wait_for(lambda: events.read_text().count("retried") == 2)
+    wait_for(lambda: "item_retried" in events.read_text())
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
-    assert "of 2 items that were started, 0 succeeded and 0 failed" in errors
+    assert "items that were started, 0 succeeded and 0 failed" in errors
 
 
 def test_no_file_and_no_message_holds_a_secret(program: Program) -> None:
