@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import pytest
 
-from pflow_lower.nodes.http import HttpNode
+from pflow_lower.nodes.http import HttpError, HttpNode
 from programs import Ended
 from servers import Asked, Reply, as_json, serving
 from use_cases import Case, OtherSide, other_side
@@ -111,10 +111,7 @@ def run(folder: Path, server: OtherSide, *nodes: dict[str, Any]) -> Ended:
     ir = {
         "inputs": {name: {} for name in ("server", "host", *INPUTS)},
         "nodes": nodes,
-        "edges": [
-            {"from": first, "to": second}
-            for first, second in pairwise(ids)
-        ],
+        "edges": [{"from": first, "to": second} for first, second in pairwise(ids)],
         "outputs": {name: {"source": f"${{{name}}}"} for name in ids},
     }
     case = Case(folder, ir, {"LLM_USER_PATH": str(server.home), **ENVIRONMENT})
@@ -192,3 +189,31 @@ def test_a_token_that_may_be_a_word_is_left_in_answers(
         asyncio.run(node._run_async(shared))
     assert shared["response"] == {"said": repeated}
     assert shared["response_headers"]["x-said"] == repeated
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"params": {"api_key": INPUTS["token"]}},
+        {"headers": {"Cookie": f"a=b; session={INPUTS['token']}; theme=dark"}},
+        {"headers": {"Authorization": INPUTS["token"]}},
+    ],
+)
+def test_a_failure_does_not_repeat_what_the_server_does(params: Any) -> None:
+    said = f"{INPUTS['token']} is not known here"
+    node = HttpNode()
+    with serving(lambda asked: as_json(said, 403)) as server:
+        node.set_params({"url": server.url, **params})
+        with pytest.raises(HttpError, match=r"\*\*\* is not known here") as raised:
+            asyncio.run(node._run_async({}))
+    assert MARK not in str(raised.value)
+
+
+def test_what_tells_requests_apart_is_no_secret() -> None:
+    number = "7f3c-0001-2222-3333"
+    node = HttpNode()
+    shared: dict[str, Any] = {}
+    with serving(lambda asked: as_json({"id": number})) as server:
+        node.set_params({"url": server.url, "headers": {"Idempotency-Key": number}})
+        asyncio.run(node._run_async(shared))
+    assert shared["response"] == {"id": number}

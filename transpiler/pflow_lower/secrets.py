@@ -35,7 +35,8 @@ _TELLING = re.compile(
     re.IGNORECASE,
 )
 _TELLING_HEADER = re.compile(
-    "authorization|cookie|key|token|secret|password", re.IGNORECASE
+    "^(?!.*idempotency).*(authorization|cookie|key|token|secret|password)",
+    re.IGNORECASE,
 )
 
 
@@ -89,11 +90,20 @@ def register_headers(headers: Mapping[str, str]) -> None:
 
 def secrets_in(headers: Mapping[str, str]) -> list[str]:
     """Give what those HTTP headers say that are there to hold secrets."""
-    return [
-        value.rpartition(" ")[2]  # without "Bearer"
-        for name, value in headers.items()
-        if _TELLING_HEADER.search(name)
-    ]
+    found = []
+    for name, value in headers.items():
+        if name.lower() == "cookie":
+            found += [each.partition("=")[2] for each in value.split(";")]
+        elif _TELLING_HEADER.search(name):
+            found.append(value.rpartition(" ")[2])  # without "Bearer"
+    return found
+
+
+def register_query(fields: Iterable[tuple[str, str]]) -> None:
+    """Register the values of those fields of a query that have telling names."""
+    for name, value in fields:
+        if _TELLING.search(name):
+            register(value)
 
 
 class _Known:
