@@ -163,7 +163,7 @@ def test_the_items_of_a_batch_in_an_item_are_its_own(
 ) -> None:
     """The journal holds the items of the outer batch, not those of the inner ones."""
     work = Counted()
-    inner = type(batch_of(either_node_of(work, is_async), None))
+    inner = type(batch_of(either_node_of(work, is_async), None, node_id="inner"))
 
     def params_for(self: BatchStep, scope: Scope) -> dict[str, Any]:
         return {"items": scope.lookup("item")}
