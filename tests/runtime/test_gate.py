@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batches import async_node_of, batch_of, node_of
+from batches import async_node_of, batch_of, either_node_of, node_of, run
 from pflow_lower.runtime import RateLimit, Retry, WorkflowFlow, batch_run, run_flow
 from pflow_lower.runtime.events import Event
 from pflow_lower.runtime.gate import Gate
@@ -189,6 +189,14 @@ def test_after_a_quiet_time_there_is_no_burst() -> None:
     assert all(after[index + 2] - after[index] > 1 for index in range(28))
 
 
+@pytest.mark.parametrize(("requests", "per"), [(0, 60), (-1, 60), (1, 0), (1, -0.5)])
+def test_a_limit_that_lets_nothing_through_is_refused(
+    requests: int, per: float
+) -> None:
+    with pytest.raises(ValueError, match="requests must be at least 1, per above 0"):
+        RateLimit(requests, per)
+
+
 def test_without_a_limit_a_gate_only_holds() -> None:
     world = World([0.0])
     gate = Gate(None, world.clock)
@@ -325,3 +333,20 @@ def test_a_recorded_run_keeps_the_ceiling(
     if not fails:
         told = [event.time for event in events if event.kind == "item_started"]
         assert len(told) == count
+
+
+@both_kinds
+def test_a_recorded_run_reaches_the_rate(is_async: bool) -> None:
+    def rate() -> float:
+        starts: list[float] = []
+        step = batch_of(
+            either_node_of(lambda _: starts.append(monotonic()), is_async),
+            range(100),
+            max_concurrent=8,
+            rate_limit=RateLimit(100, 0.5),
+        )
+        run(step)
+        return (len(starts) - 1) / (max(starts) - min(starts))
+
+    # A machine that has much else to do may keep one run from it, or another.
+    assert any(rate() >= 0.95 * 200 for _ in range(10))

@@ -180,6 +180,22 @@ def test_it_is_not_tried_again_where_retry_does_not(
     assert log.count("1 started") == 1
 
 
+def test_who_does_not_let_itself_be_cancelled_is_too_late_all_the_same() -> None:
+    async def work(item: int) -> int:
+        try:
+            await asyncio.sleep(PATIENCE if item == 1 else 0)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.01)
+        return item
+
+    step = batch_of(
+        async_node_of(work), range(3), timeout=SHORT, error_handling="continue"
+    )
+    output = run_and_leave_no_task(step)["b"]
+    assert output["results"] == [0, None, 2]
+    assert output["errors"][0]["error"] == "no result within 0.3 s"
+
+
 def test_the_late_result_of_a_thread_is_dropped_and_said_so(
     release: threading.Event, caplog: pytest.LogCaptureFixture
 ) -> None:

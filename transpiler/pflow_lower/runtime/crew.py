@@ -9,6 +9,7 @@ import asyncio
 from asyncio import CancelledError
 from collections.abc import Callable, Coroutine, MutableMapping
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from math import inf
 from threading import TIMEOUT_MAX, Lock
@@ -111,11 +112,14 @@ class _Tasks(Crew):
     ) -> Ended:
         try:
             async with asyncio.timeout(self._timeout) as deadline:
-                return await self._runner.run_async(params, shared)
+                ended = await self._runner.run_async(params, shared)
         except TimeoutError as error:
             if not deadline.expired():
                 raise
             raise _too_long(self._timeout) from error
+        if deadline.expired():  # it did not let itself be cancelled
+            raise _too_long(self._timeout)
+        return ended
 
 
 class _Threads(Crew):
@@ -157,7 +161,9 @@ class _Threads(Crew):
         pass
 
     def stop_others(self) -> None:
-        self._loop.call_soon_threadsafe(self._end_taking)
+        if self._items.is_async:
+            with suppress(RuntimeError):  # a loop that is closed waits for nothing
+                self._loop.call_soon_threadsafe(self._end_taking)
 
     def is_cancelled(self, error: BaseException) -> bool:
         return isinstance(error, BatchOver)

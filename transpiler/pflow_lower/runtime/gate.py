@@ -18,6 +18,11 @@ class RateLimit:
     requests: int
     per: float
 
+    def __post_init__(self) -> None:
+        """Raise ValueError where nothing could ever start, or all at once."""
+        if self.requests < 1 or not self.per > 0:
+            raise ValueError(f"{self}: requests must be at least 1, per above 0")
+
 
 class Gate:
     """Lets attempts through: none while the batch is held back, no more than its rate.
