@@ -55,9 +55,7 @@ class Linked:
         words = {
             word for unit in self.units for word in re.findall(r"\w+", unit.source)
         }
-        given: dict[str, Symbol] = {}
-        for name, symbol in self.root.names.items():
-            given.setdefault(name, symbol)
+        given = dict(self.root.names)
         names = {symbol: name for name, symbol in given.items()}
         for name, symbol in self._others():
             if symbol in names or symbol in self.twins:
