@@ -51,7 +51,7 @@ class Crew(Protocol):
         """Wait; tell whether to go on: not if the batch was stopped meanwhile."""
 
     async def settled(self, future: "Future[None]") -> None:
-        """Wait for what another thread does."""
+        """Wait for what another thread does, which cannot be cancelled."""
 
     async def breathe(self) -> None:
         """Let others run."""
@@ -93,7 +93,13 @@ class _Tasks(Crew):
         return not self._items.stopped
 
     async def settled(self, future: "Future[None]") -> None:
-        await asyncio.wrap_future(future)
+        done = asyncio.wrap_future(future)
+        while not done.done():
+            # Who is cancelled meanwhile waits all the same, and then goes on: what
+            # is in the journal counts, and there is no other item to start.
+            with suppress(CancelledError):
+                await asyncio.shield(done)
+        done.result()
 
     async def breathe(self) -> None:
         await asyncio.sleep(0)

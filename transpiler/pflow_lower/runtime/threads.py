@@ -68,11 +68,12 @@ async def in_tasks(
             stop()
             for task in tasks:
                 task.cancel()
+    # Of all of them: asyncio shows what nobody has asked for.
+    raised = [error for error in map(_raised, tasks) if error is not None]
     if cancelled is not None:
         raise cancelled
-    for task in tasks:
-        if raised := _raised(task):
-            raise raised
+    if raised:
+        raise raised[0]
 
 
 def _raised(task: asyncio.Task[None]) -> BaseException | None:
