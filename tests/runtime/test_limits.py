@@ -436,6 +436,21 @@ def test_the_time_of_a_batch_ends_every_wait(
     assert len(attempts) <= 3
 
 
+def test_a_thread_may_be_the_first_to_see_that_time_is_up() -> None:
+    ran: list[int] = []
+    step = batch_of(node_of(ran.append), range(5), max_concurrent=2, batch_timeout=0.1)
+
+    async def main() -> None:
+        prepared = await step.prep_async({})
+        await asyncio.sleep(0.2)
+        done = await step._exec(prepared)
+        with pytest.raises(StepError, match="the batch was not done within"):
+            await step.post_async({}, prepared, done)
+
+    asyncio.run(main())
+    assert ran == []
+
+
 @both_kinds
 def test_both_limits_hold_at_once(is_async: bool, release: threading.Event) -> None:
     log: list[str] = []
