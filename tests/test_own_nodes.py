@@ -189,6 +189,24 @@ def test_outputs_are_checked(tmp_path: Path, site: Path) -> None:
     assert 'did you mean "text"?' in ended.stderr
 
 
+def test_one_that_has_failed_may_have_left_outputs(tmp_path: Path, site: Path) -> None:
+    workflow = {
+        "nodes": [
+            {"id": "a", "type": "upper", "params": {"text": "tea"}},
+            {"id": "b", "type": "echo"},
+            {"id": "c", "type": "echo", "params": {"value": "${a.text}"}},
+        ],
+        "edges": [
+            {"from": "a", "to": "c"},
+            {"from": "a", "to": "b", "action": "error"},
+            {"from": "b", "to": "c"},
+        ],
+    }
+    ended = lower(workflow, tmp_path, site)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("reference", ["acme_texts:Upper", "acme_texts.nodes:Upper"])
 def test_import_references_and_mapped_types_are_checked_too(
     reference: str, tmp_path: Path, site: Path

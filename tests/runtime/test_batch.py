@@ -412,3 +412,17 @@ def test_params_of_a_foreign_flow_are_not_the_items() -> None:
     flow.set_params({"items": ["wrong"]})
     flow.run(shared)
     assert shared["b"]["results"] == ["1", "2"]
+
+
+def test_an_error_that_is_an_object_holds_no_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "MARKED-0123456789")
+
+    class Refused(Node):
+        def post(self, shared: Any, prep_res: Any, exec_res: Any) -> str:
+            shared["error"] = {"said": ["no MARKED-0123456789", 401]}
+            return "error"
+
+    output = run(batch_of(Refused, [1], error_handling="continue"))["b"]
+    assert output["errors"][0]["error"] == {"said": ["no ***", 401]}

@@ -353,3 +353,30 @@ def test_what_is_piped_in_is_checked(
     assert ended.returncode == 2
     assert message in ended.stderr.decode()
     assert b"Traceback" not in ended.stderr
+
+
+MARKED = "sk-MARKED-0123456789"
+
+
+def test_an_input_that_is_a_key_is_not_printed_with_the_store(tmp_path: Path) -> None:
+    ir = {
+        "nodes": [{"id": "a", "type": "echo", "params": {"value": "${topic}"}}],
+        "inputs": {"topic": {"type": "string"}, "api_key": {"type": "string"}},
+    }
+    ended = run(write(tmp_path, ir), "-i", "topic=tea", "-i", f"api_key={MARKED}")
+    store = json.loads(ended.stdout)
+    assert (store["topic"], store["a"]["value"]) == ("tea", "tea")
+    assert store["api_key"] == "***"
+
+
+@pytest.mark.parametrize("key", [MARKED, "x" * 75 + MARKED])
+def test_a_key_is_not_quoted_where_an_input_is_wrong(tmp_path: Path, key: str) -> None:
+    ir = {
+        "nodes": [{"id": "a", "type": "echo", "params": {"value": "${n}"}}],
+        "inputs": {"n": {"type": "number"}},
+    }
+    environment = {**os.environ, "SOME_API_KEY": MARKED}
+    ended = run(write(tmp_path, ir), "-i", f"n={key}", env=environment)
+    assert ended.returncode == 2
+    assert "MARKED" not in ended.stderr
+    assert "***" in ended.stderr

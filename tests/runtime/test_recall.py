@@ -275,3 +275,23 @@ def test_a_key_that_a_generator_gives_twice_ends_the_batch(
     assert work.new() == [1, 2]
     run(batch_of(node, [2, 3, 1], key_for=key_for), journal)
     assert work.new() == [1, 2, 3]
+
+
+def test_a_key_with_a_secret_in_it_is_known_again_and_not_written(
+    journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "MARKED-0123456789")
+    work = Counted()
+    items = ["MARKED-0123456789", "not MARKED-0123456789", "tea"]
+
+    def key_for(self: BatchStep, scope: Scope) -> Any:
+        return scope.lookup("item")
+
+    # The digest of params is all that is kept of them, so here they may be secret.
+    node = node_of(lambda item: len(str(work(item))))
+    step = batch_of(node, items, key_for=key_for)
+    first = run(step, journal)["b"]
+    assert work.new() == sorted(items)
+    assert run(step, journal)["b"] == first
+    assert work.new() == []
+    assert b"MARKED" not in journal.read_bytes()

@@ -1,5 +1,6 @@
 """Modules that stand alone, run where nothing but PocketFlow is installed."""
 
+import copy
 import json
 import os
 import shutil
@@ -150,6 +151,62 @@ def test_own_types_that_are_called_like_modules(tmp_path: Path) -> None:
 
     assert (ended.returncode, ended.stderr) == (0, "")
     assert json.loads(ended.stdout) == {f"n{name}": {"x": 1} for name in types}
+
+
+# --- Lowered again: its batches are node types of another workflow.
+
+
+def lowered_again(folder: Path, workflow: Mapping[str, Any]) -> Lowered:
+    """Write a standalone module, and lower its lowered workflow under another name."""
+    lowered = lower(workflow, name="first")
+    (folder / "first_lowered.py").write_text(alone(lowered))
+    return lower(lowered.ir, name="again")
+
+
+DIVIDE: dict[str, Any] = {
+    "id": "divide",
+    "type": "code",
+    "batch": {"items": [1, 0], "as": "n"},
+    "params": {"inputs": {"n": "${n}"}, "code": "result = 8 / n"},
+}
+SHOW = {"id": "show", "type": "echo", "params": {"value": "${divide}"}}
+
+
+@pytest.mark.parametrize("is_alone", [True, False], ids=["alone", "in the package"])
+@pytest.mark.parametrize("on", ["error", "default"])
+def test_a_batch_of_it_gives_what_it_did(
+    on: str, is_alone: bool, python: Path, tmp_path: Path
+) -> None:
+    divide: dict[str, Any] = copy.deepcopy(DIVIDE)
+    if on == "default":
+        divide["batch"]["error_handling"] = "continue"
+    edge = {"from": "divide", "to": "show", "action": on}
+    workflow = {"nodes": [divide, SHOW], "edges": [edge]}
+    again = lowered_again(tmp_path, workflow)
+    text = alone(again) if is_alone else again.module
+    (tmp_path / "again_lowered.py").write_text(text)
+    first = execute(python, "first_lowered.py", cwd=tmp_path)
+    ended = execute(
+        python if is_alone else Path(sys.executable), "again_lowered.py", cwd=tmp_path
+    )
+
+    assert (first.returncode, first.stderr) == (0, "")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == first.stdout
+    shown = json.loads(ended.stdout)["show"]["value"]
+    assert (shown["results"], shown["error_count"]) == ([8.0, None], 1)
+
+
+def test_a_batch_of_it_that_fails_names_the_item_once(tmp_path: Path) -> None:
+    again = lowered_again(tmp_path, {"nodes": [DIVIDE]})
+    (tmp_path / "again_lowered.py").write_text(again.module)
+    ended = execute(Path(sys.executable), "again_lowered.py", cwd=tmp_path)
+
+    said = (
+        'error: node "divide" failed: item 1 (0): ZeroDivisionError: division by zero'
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(said)
 
 
 # --- Batches, and what belongs to them.

@@ -68,6 +68,11 @@ class NodeType(NamedTuple):
     params: frozenset[str] | None = None
     outputs: Mapping[str, Kind] | None = None
 
+    @property
+    def is_built_in(self) -> bool:
+        """Whether it is one of ours: what it leaves when it fails is known, too."""
+        return self.reference.module.startswith("pflow_lower.nodes.")
+
 
 def _built_in(
     module: str, name: str, required: str, optional: str, outputs: Mapping[str, Kind]

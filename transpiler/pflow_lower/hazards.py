@@ -222,7 +222,7 @@ class _Branches:
 
     def _outputs(self, node: Step) -> Mapping[str, Kind] | None:
         known = self.catalog.find(node.type)
-        return known.outputs if known else None
+        return known.outputs if known and known.is_built_in else None
 
     def _report(self, doubt: _Doubt) -> Diagnostic:
         site, path = doubt.site, doubt.path

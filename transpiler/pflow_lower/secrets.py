@@ -99,8 +99,8 @@ def secrets_in(headers: Mapping[str, str]) -> list[str]:
     return found
 
 
-def register_query(fields: Iterable[tuple[str, str]]) -> None:
-    """Register the values of those fields of a query that have telling names."""
+def register_fields(fields: Iterable[tuple[str, str]]) -> None:
+    """Register the values of those fields, as of a query, that have telling names."""
     for name, value in fields:
         if _TELLING.search(name):
             register(value)

@@ -20,7 +20,7 @@ from pflow_lower.secrets import (
     mask_octets,
     mask_values,
     register,
-    register_query,
+    register_fields,
     secrets_in,
 )
 
@@ -164,7 +164,7 @@ def _request(client: "AsyncClient", call: Call) -> "Request":
             f'found "{quoted(call.url)}"'
         )
     register(url.password or url.username)
-    register_query(url.params.multi_items())
+    register_fields(url.params.multi_items())
     return client.build_request(
         call.method, url, headers=call.headers, content=call.content
     )

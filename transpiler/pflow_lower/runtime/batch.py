@@ -38,7 +38,7 @@ from pflow_lower.runtime.recall import recall_for
 from pflow_lower.runtime.results_file import ResultsFile, ResultsFileError
 from pflow_lower.runtime.scope import Scope
 from pflow_lower.runtime.settings import BatchSettings
-from pflow_lower.runtime.store import NodeStore
+from pflow_lower.runtime.store import is_node_store
 from pflow_lower.values import as_text
 
 logger = logging.getLogger("pflow_lower.runtime")
@@ -108,10 +108,10 @@ class BatchStep(BatchSettings, AsyncParallelBatchNode):
         counts = {key: output[key] for key in ("count", "success_count", "error_count")}
         run.tell("batch_finished", **counts, **_reason(failure))
         if failure is not None and "error" not in self.successors:
-            if not isinstance(shared, NodeStore):
+            if not is_node_store(shared):
                 shared.pop(self.node_id, None)
             raise failure
-        if isinstance(shared, NodeStore):
+        if is_node_store(shared):
             shared.update(output)
         else:
             shared[self.node_id] = output
@@ -120,7 +120,7 @@ class BatchStep(BatchSettings, AsyncParallelBatchNode):
     def _items(self, shared: Any) -> Any:
         # As the node type of a Step its params are resolved; those that a flow
         # hands it are the flow's own, and may hold anything.
-        if isinstance(shared, NodeStore) and "items" in self.params:
+        if is_node_store(shared) and "items" in self.params:
             return self.params["items"]
         return self.items_for(Scope(shared))
 

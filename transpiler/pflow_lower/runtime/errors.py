@@ -1,7 +1,7 @@
 """What a run fails with: errors whose message says it all, on one line or few."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, TypeGuard
 
 from pflow_lower.secrets import mask
 
@@ -32,6 +32,8 @@ class StepError(RunError):
     `output`, if the node knows better than its error, is what the store holds
     where such an edge is followed. The failure itself is the `__cause__`.
     """
+
+    is_step_error: ClassVar[bool] = True
 
     def __init__(
         self, node_id: str, message: str, output: dict[str, Any] | None = None
@@ -85,6 +87,11 @@ class MissingResultError(RunError):
     """A node did not write the output that is its result."""
 
 
+def is_step_error(error: BaseException) -> TypeGuard[StepError]:
+    """Tell whether an error is a StepError, or that of a module that stands alone."""
+    return getattr(error, "is_step_error", False) is True
+
+
 def describe(error: BaseException) -> str:
     """Give the message of an error, or its type where the message is empty.
 
@@ -100,8 +107,17 @@ def describe(error: BaseException) -> str:
 def error_value(error: BaseException) -> Any:
     """Give what a record of a failure holds as `error`."""
     if isinstance(error, ErrorAction) and error.error not in (None, ""):
-        return mask(error.error) if isinstance(error.error, str) else error.error
+        return _masked(error.error)
     return describe(error)
+
+
+def _masked(value: Any) -> Any:
+    """Mask the secrets in a text, or in all texts of an object or array."""
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, dict):
+        return {key: _masked(each) for key, each in value.items()}
+    return [_masked(each) for each in value] if isinstance(value, list) else value
 
 
 def _short(item: Any) -> str:

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from types import FrameType
 from typing import Any, NoReturn
@@ -14,7 +14,7 @@ from pflow_lower.runtime.errors import RunError, describe
 from pflow_lower.runtime.flow import WorkflowFlow, run_flow
 from pflow_lower.runtime.journal_errors import JournalError
 from pflow_lower.runtime.options import listeners, parser_for, read_inputs
-from pflow_lower.secrets import mask
+from pflow_lower.secrets import mask, register_fields
 from pflow_lower.values import plain
 
 FAILED, WRONG_USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
@@ -33,6 +33,7 @@ def main(
     options = parser_for(flow.inputs).parse_args(arguments)
     try:
         inputs = read_inputs(flow.inputs, options.input)
+        register_fields(_texts(inputs))
         told = tuple(listeners(options))
     except RunError as error:
         _exit(WRONG_USAGE, f"error: {error}")
@@ -49,8 +50,16 @@ def main(
         if options.verbose:
             sys.stderr.write(mask("".join(traceback.format_exception(error))))
         _exit(FAILED, f"error: {describe(error)}")
+    if flow.outputs_for is None:
+        # It is the store that is printed: whoever gave a key does not ask for it.
+        outputs |= {name: mask(text) for name, text in _texts(inputs)}
     _print(outputs)
     _exit(0)
+
+
+def _texts(inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Give the inputs that are texts."""
+    return ((name, text) for name, text in inputs.items() if isinstance(text, str))
 
 
 def _terminate(_: int, __: FrameType | None) -> None:
@@ -72,7 +81,7 @@ def _print(outputs: Mapping[str, Any]) -> None:
 
 def _exit(status: int, message: str = "") -> NoReturn:
     if message:
-        sys.stderr.write(f"{message}\n")
+        sys.stderr.write(f"{mask(message)}\n")
     sys.exit(status)
 
 

@@ -11,6 +11,7 @@ from pflow_lower.runtime.event_log import EventLog
 from pflow_lower.runtime.events import OnEvent
 from pflow_lower.runtime.inputs import NOT_GIVEN, Input, check_names, fill_inputs
 from pflow_lower.runtime.progress import progress
+from pflow_lower.secrets import mask
 
 _SHOWN = 80
 
@@ -121,7 +122,8 @@ def _value(where: str, text: str, declared: str | None) -> Any:
     except (ValueError, RecursionError):
         if declared is None:
             return text
-    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    shown = mask(text)
+    shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
     raise InputError(f"{where}: {shown!r} is no JSON, but the input is {declared}")
 
 

@@ -10,6 +10,7 @@ from pflow_lower.runtime.context import current
 from pflow_lower.runtime.journal_values import decode, digest, encode
 from pflow_lower.runtime.node import node_class
 from pflow_lower.runtime.settings import BatchSettings
+from pflow_lower.secrets import mask
 
 if TYPE_CHECKING:
     from pflow_lower.runtime.journal import BatchJournal, Journal
@@ -38,8 +39,13 @@ class Recall:
             )
 
     def identify(self, index: int, key: str, params: dict[str, Any]) -> Identity:
-        """Give the identity of an item, before a node can change its params."""
-        return Identity(index, key, digest(params))
+        """Give the identity of an item, before a node can change its params.
+
+        A key with a secret in it is told from others by its digest.
+        """
+        shown = mask(key)
+        known_by = key if shown == key else f"{shown} {digest(key)}"
+        return Identity(index, known_by, digest(params))
 
     def find(self, identity: Identity) -> str | None:
         """Give the result of an item that succeeded before, as JSON."""
