@@ -4,6 +4,7 @@ from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from itertools import count
 from math import inf
 from threading import Event, Lock
+from time import sleep
 from typing import Any, Final, TypeAlias
 
 from pflow_lower.runtime.admission import AnyItems, too_many
@@ -12,6 +13,7 @@ from pflow_lower.runtime.results_file import ResultsFile
 from pflow_lower.runtime.settings import share
 
 _IN_FLIGHT: Final = object()
+_ASK_AGAIN = 10
 
 Taken: TypeAlias = tuple[int, Any]
 """The index of an item, and the item."""
@@ -56,13 +58,17 @@ class Items:
 
     def take(self) -> Taken | None:
         """Start the next item: give its index and itself, or None at the end."""
-        with self._turn:
+        if not self._turn.acquire(blocking=False):
+            self._wait_for_turn()
+        try:
             if not self.stopped:
                 for taken in self._numbered:
                     if self.stopped:
                         break
                     self._open(_IN_FLIGHT)
                     return taken
+        finally:
+            self._turn.release()
         return None
 
     async def take_async(self) -> Taken | None:
@@ -144,6 +150,20 @@ class Items:
             "success_count": succeeded,
             "error_count": failed,
         }
+
+    def _wait_for_turn(self) -> None:
+        """Take the lock of `take`, which another thread has.
+
+        Who waits in line for a lock gets it without the interpreter, and then waits
+        for that: each thread that comes by meanwhile has to wait in line as well,
+        and so each item costs a switch of threads. To let others run and to ask
+        again ends that. An iterator that takes its time is waited for in line.
+        """
+        for _ in range(_ASK_AGAIN):
+            sleep(0)
+            if self._turn.acquire(blocking=False):
+                return
+        self._turn.acquire()
 
     def _put_failure(self, index: int, record: dict[str, Any]) -> None:
         self._results[index] = None
