@@ -20,7 +20,7 @@ run: $(READY) ## lower a fixture that batches over real files, run the result, s
 	@$(BIN)/python bench/demo.py
 
 test: $(READY) ## run all tests
-	$(BIN)/pytest --numprocesses 2 $(ARGS)
+	$(BIN)/pytest --numprocesses 4 $(ARGS)
 
 lint: $(READY) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
