@@ -103,10 +103,11 @@ LEAVES_A_CHILD = """
 journal = Journal.open(path)
 batch = journal.batch("sum", "d")
 if os.fork() == 0:
+    os.write(1, b"forked\\n")  # it has let go of the lock by now
     sys.stdin.read()
     os._exit(0)
 batch.record(0, "0", "1", "0").result()
-print("ready", flush=True)
+os.write(1, b"recorded\\n")
 threading.Event().wait()
 """
 
@@ -185,7 +186,8 @@ class TestFork:
         path = tmp_path / "run.sqlite"
         with program(LEAVES_A_CHILD, path) as process:
             assert process.stdout
-            assert process.stdout.readline() == "ready\n"
+            lines = {process.stdout.readline() for _ in range(2)}
+            assert lines == {"forked\n", "recorded\n"}
             process.send_signal(signal.SIGKILL)
             process.wait()
             check_found(path, ["0"])
