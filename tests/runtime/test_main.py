@@ -380,3 +380,9 @@ def test_a_key_is_not_quoted_where_an_input_is_wrong(tmp_path: Path, key: str) -
     assert ended.returncode == 2
     assert "MARKED" not in ended.stderr
     assert "***" in ended.stderr
+
+
+def test_a_number_of_any_length_is_printed(tmp_path: Path) -> None:
+    ended = run(write(tmp_path, workflow("result = 10**5000")), "-i", "topic=tea")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == '{\n  "out": 1' + "0" * 5000 + "\n}\n"

@@ -68,6 +68,7 @@ def _terminate(_: int, __: FrameType | None) -> None:
 
 
 def _print(outputs: Mapping[str, Any]) -> None:
+    sys.set_int_max_str_digits(0)  # a number that was worked out can be printed, too
     text = json.dumps(plain(outputs), ensure_ascii=False, indent=2)
     try:
         # A lone surrogate has no UTF-8; as an escape it is JSON all the same.
