@@ -24,6 +24,7 @@ def answer(params: dict[str, Any]) -> str:
     item = str(params["item"])
     if "bad" in params and item in Path(params["bad"]).read_text().splitlines():
         error = OSError(f"{item} is bad, says {os.environ.get('API_KEY', 'nobody')}")
+        # As clients do: the exception is of a class that knows no such attribute.
         error.retry_after = params.get("retry_after")  # type: ignore[attr-defined]
         raise error
     return f"done with {item}"
