@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from places import ROOT
 from pocketflow import AsyncFlow
 
 import pflow_lower
@@ -176,7 +177,7 @@ def test_the_package_offers_its_names_and_no_others() -> None:
 
 def test_lower_is_the_function_whatever_was_imported_before() -> None:
     program = (
-        "import pflow_lower.pipeline, pflow_lower.cli, pflow_lower.api\n"
+        "import pflow_lower.pipeline, pflow_lower.cli.main, pflow_lower.api\n"
         "from pflow_lower import lower\n"
         "print(callable(lower))\n"
     )
@@ -188,7 +189,7 @@ def test_lower_is_the_function_whatever_was_imported_before() -> None:
 
 def test_a_wheel_runs_where_there_is_no_checkout(tmp_path: Path) -> None:
     """Build the wheel, unpack it, and lower with nothing else of ours on the path."""
-    root = Path(__file__).parent.parent
+    root = ROOT
     subprocess.run(
         [
             sys.executable,

@@ -14,7 +14,7 @@ from pflow_lower.diagnostics import (
     report,
     suggest,
 )
-from pflow_lower.source import Location
+from pflow_lower.source.positions import Location
 
 PLACE = Location(("nodes", 0, "id"))
 

@@ -5,9 +5,9 @@ import json
 from typing import Any
 
 import pytest
+from valid_fixtures import FILES, FIXTURES
 
 from pflow_lower import lower
-from valid_fixtures import FILES, FIXTURES
 
 EXAMPLE = FIXTURES["summarize_files"].path.read_text("utf-8")
 FAKE_LLM = {"llm": "nodes_for_tests:FakeLLM"}

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from language_models import Fault
 from programs import lines_of
 from use_case_server import MODELS, Request

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from places import ROOT, SUPPORT
 from syrupy.assertion import SnapshotAssertion
 from syrupy.data import Snapshot, SnapshotCollection
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.location import PyTestLocation
 from syrupy.types import SnapshotIndex
-
-from valid_fixtures import FIXTURES, FOLDER, ROOT, Fixture, run_program
+from valid_fixtures import FIXTURES, FOLDER, Fixture, run_program
 
 GOLDENS = Path(__file__).parent / "__snapshots__" / "test_golden"
 
@@ -205,7 +205,7 @@ def test_the_modules_are_typed(tmp_path: Path) -> None:
         for folder in (
             ROOT / "typings",
             ROOT / "transpiler",
-            ROOT / "tests",
+            SUPPORT,
             GOLDENS,
         )
     )

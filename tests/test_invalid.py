@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from places import ROOT
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
@@ -20,12 +21,11 @@ from pflow_lower.api import (
     lower_bytes,
     make_options,
 )
-from pflow_lower.command import command
+from pflow_lower.cli.command import command
+from pflow_lower.cli.jobs import HAS_ERRORS, OK
 from pflow_lower.diagnostics import Code, Diagnostic, Severity
-from pflow_lower.jobs import HAS_ERRORS, OK
-from pflow_lower.render import render
+from pflow_lower.display.render import render
 
-ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "fixtures" / "invalid"
 GOLDENS = Path(__file__).parent / "__snapshots__" / "test_invalid"
 FIXTURES = sorted(FOLDER.glob("*.json"), key=lambda path: path.stem)

@@ -16,14 +16,15 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from pocketflow import AsyncFlow
-
 from meaning import same
-from pflow_lower import Lowered, lower
-from pflow_lower.runtime import BatchStep, Scope
-from pflow_lower.schema import check_schema
+from places import SUPPORT
+from pocketflow import AsyncFlow
 from strategies import PLAIN, TEXTS, workflows
-from valid_fixtures import FIXTURES, ROOT, Fixture
+from valid_fixtures import FIXTURES, Fixture
+
+from pflow_lower import Lowered, lower
+from pflow_lower.check.schema import check_schema
+from pflow_lower.runtime import BatchStep, Scope
 
 any_fixture = pytest.mark.parametrize(
     "fixture", FIXTURES.values(), ids=lambda fixture: fixture.name
@@ -192,7 +193,7 @@ def test_the_hash_seed_does_not_matter() -> None:
             [sys.executable, "-c", LOWER_ALL],
             env={
                 "PYTHONHASHSEED": seed,
-                "PYTHONPATH": str(ROOT / "tests"),
+                "PYTHONPATH": str(SUPPORT),
                 "PYTHONIOENCODING": "utf-8",
             },
             capture_output=True,

@@ -15,11 +15,11 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-
-from pflow_lower.nodes.http import HttpError, HttpNode
 from programs import Ended
 from servers import Asked, Reply, as_json, serving
 from use_cases import Case, OtherSide, other_side
+
+from pflow_lower.nodes.http import HttpError, HttpNode
 
 MARK = "MARKED"
 """What every secret has in it."""

@@ -6,11 +6,12 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from meaning import BadIndexError, MissingError, container, meaning, same
-from pflow_lower.expressions import Compiler
-from pflow_lower.ir import Resolution, TemplateValue
-from pflow_lower.pyexpr import statement
+from strategies import templates
+
+from pflow_lower.codegen.expressions import Compiler
+from pflow_lower.codegen.python import statement
+from pflow_lower.ir.workflow import Resolution, TemplateValue
 from pflow_lower.runtime import (
     InvalidIndexError,
     MissingReferenceError,
@@ -18,8 +19,7 @@ from pflow_lower.runtime import (
     concat,
     decoded,
 )
-from pflow_lower.template_text import parse_template
-from strategies import templates
+from pflow_lower.template.parser import parse_template
 
 INNER = st.recursive(
     st.sampled_from([None, True, False, 0, -0.0, 1, 2.5, "", "0", "{x", "[1, 2]", "é"]),

@@ -13,8 +13,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-
-from valid_fixtures import ROOT
+from places import ROOT
 
 PACKAGE = ROOT / "fixtures" / "own_nodes"
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import workflows
 
 from pflow_lower import LoweringError, lower
-from strategies import workflows
 
 WRONG = "wrong_name_zq"
 """A name that no workflow has; it is written as it is, never by escapes."""

@@ -6,15 +6,14 @@ refused, and what is lowered is Python.
 
 import copy
 import json
-from pathlib import Path
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from places import FIXTURES
 
 from pflow_lower import Diagnostic, LoweringError, lower
 
-FIXTURES = Path(__file__).parent.parent / "fixtures"
 TEXTS = {
     path.name: path.read_text("utf-8", errors="replace")
     for path in sorted(FIXTURES.glob("*/*.json"))

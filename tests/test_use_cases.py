@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from use_cases import Case, other_side, workflow
 
 either_way = pytest.mark.parametrize("parallel", [True, False])

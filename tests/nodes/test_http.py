@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from servers import Asked, Reply, Server, as_json, serving
 
 from pflow_lower.nodes import http
 from pflow_lower.nodes.files import WriteFileNode
 from pflow_lower.nodes.http import HttpError, HttpNode
-from pflow_lower.resources import sharing
-from servers import Asked, Reply, Server, as_json, serving
+from pflow_lower.support.resources import sharing
 
 KEY = "m4rked-key-0123456789"
 """What must be in no output and in no error."""

@@ -8,14 +8,14 @@ from typing import Any, cast, get_args
 
 import llm
 import pytest
-
 from language_models import Fault, LanguageModel
+from servers import Asked, Reply, serving
+
 from pflow_lower.nodes.llm import LLMNode
 from pflow_lower.nodes.model_errors import ModelError
 from pflow_lower.nodes.models import UnknownModelError
-from pflow_lower.resources import sharing
-from pflow_lower.runtime.retry import Retry, http_status, retry_after
-from servers import Asked, Reply, serving
+from pflow_lower.runtime.batch.retry import Retry, http_status, retry_after
+from pflow_lower.support.resources import sharing
 
 KEY = "sk-m4rked-0123456789"
 """What must be in no output and in no error."""

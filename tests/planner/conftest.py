@@ -1,16 +1,11 @@
 """What the tests of the planner share: models that say what a test wants them to."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-
-from planner.scripted import Install, Scripted, installed
-
-ROOT = Path(__file__).parent.parent.parent
-sys.path.append(str(ROOT))  # the measurement of models is in bench/
+from scripted_models import Install, Scripted, installed
 
 
 @pytest.fixture

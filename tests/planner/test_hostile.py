@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-TESTS = Path(__file__).parent.parent
+from places import SUPPORT
 
 PROGRAM = """
 import json, sys
 
-from planner.scripted import NAME, installed
+from scripted_models import NAME, installed
 from pflow_lower.planner import PlanError, plan
+from places import SUPPORT
 
 replies = json.load(sys.stdin)
 harmless = json.dumps({"nodes": [{"id": "a", "type": "echo"}]})
@@ -106,7 +106,7 @@ def test_a_reply_is_read_and_never_run(folder: Path) -> None:
             **os.environ,
             "LLM_USER_PATH": str(folder / "llm"),
             "PYTHONPATH": os.pathsep.join(
-                [str(folder), str(TESTS), os.environ.get("PYTHONPATH", "")]
+                [str(folder), str(SUPPORT), os.environ.get("PYTHONPATH", "")]
             ),
         },
         capture_output=True,

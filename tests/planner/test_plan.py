@@ -3,13 +3,13 @@ import sys
 from typing import Any
 
 import pytest
+from scripted_models import NAME, Install
 
 from pflow_lower import lower
+from pflow_lower.check.schema import schema_text
 from pflow_lower.planner import ModelError, Plan, PlanError, plan
 from pflow_lower.planner.planning import MAX_REPORTED
 from pflow_lower.planner.prompt import instructions
-from pflow_lower.schema import schema_text
-from planner.scripted import NAME, Install
 
 REQUEST = "Shout each of a and b"
 WORKFLOW: dict[str, Any] = {

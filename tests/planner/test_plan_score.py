@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from places import ROOT
+from scripted_models import NAME, Install
 
 from bench.plan_eval import main, totals
 from bench.plan_score import Expected, Score, read_requests, score
+from pflow_lower.check.schema import schema_text
 from pflow_lower.planner.prompt import EXAMPLES, example_text
-from pflow_lower.schema import schema_text
-from planner.scripted import NAME, Install
 
-ROOT = Path(__file__).parent.parent.parent
 FILES = Expected(
     request="Count the words of each .txt file in notes/",
     items=("node", "glob"),

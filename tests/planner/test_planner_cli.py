@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openai_server import Answer, Server, serving
 
 from pflow_lower import __version__
+from pflow_lower.check.schema import schema_text
 from pflow_lower.planner.prompt import instructions
-from pflow_lower.schema import schema_text
-from planner.openai_server import Answer, Server, serving
 
 WORKFLOW: dict[str, Any] = {
     "nodes": [

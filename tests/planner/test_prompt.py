@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from pflow_lower import lower
-from pflow_lower.catalog import BATCH_OUTPUTS, Catalog, ImportReference
+from pflow_lower.check.schema import schema_text
+from pflow_lower.nodetypes.catalog import BATCH_OUTPUTS, Catalog, ImportReference
 from pflow_lower.planner.prompt import EXAMPLES, again, example_text, instructions
-from pflow_lower.schema import schema_text
 
 PROMPT = instructions()
 SCHEMA = json.loads(schema_text())

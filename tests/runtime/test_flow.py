@@ -7,9 +7,9 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from batches import batch_of, node_of, run
 from pocketflow import AsyncFlow, Flow, Node
 
-from batches import batch_of, node_of, run
 from pflow_lower.runtime import (
     Input,
     InputError,

@@ -2,9 +2,9 @@
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from pflow_lower.standalone.fields import expressions
 
@@ -40,7 +40,7 @@ def test_expressions(source: str, found: list[str]) -> None:
 
 
 def test_those_are_found_that_python_finds() -> None:
-    package = Path(__file__).parent.parent.parent / "transpiler" / "pflow_lower"
+    package = ROOT / "transpiler" / "pflow_lower"
     for path in package.rglob("*.py"):
         source = path.read_text("utf-8")
         for node in _outermost(ast.parse(source)):

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from places import ROOT
+from valid_fixtures import FIXTURES, Fixture
 
 from pflow_lower import Lowered, lower
 from pflow_lower.standalone import standalone
-from valid_fixtures import FIXTURES, ROOT, Fixture
 
 GOLDENS = ROOT / "tests" / "__snapshots__" / "test_golden"
 PATIENCE = 120

@@ -1,5 +1,5 @@
 """`python -m pflow_lower` is `pflow-lower`."""
 
-from pflow_lower.cli import main
+from pflow_lower.cli.main import main
 
 main()

@@ -10,14 +10,14 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pflow_lower.atomic import replace_files
-from pflow_lower.catalog import ImportReference
 from pflow_lower.diagnostics import Diagnostic
-from pflow_lower.document import Document, place
-from pflow_lower.ir import RESULT_FORMS, ResultForm
+from pflow_lower.document.document import Document, place
+from pflow_lower.document.reader import read_bytes, read_object, read_text
+from pflow_lower.ir.workflow import RESULT_FORMS, ResultForm
+from pflow_lower.nodetypes.catalog import ImportReference
 from pflow_lower.pipeline import Artefacts, Options, run_passes
-from pflow_lower.reader import read_bytes, read_object, read_text
-from pflow_lower.source import Source
+from pflow_lower.source.positions import Source
+from pflow_lower.support.atomic import replace_files
 
 if TYPE_CHECKING:
     from pocketflow import AsyncFlow
@@ -209,7 +209,7 @@ def _without_collector() -> Iterator[None]:
 
 def _lowered(outcome: Outcome) -> Lowered:
     if outcome.lowered is None:
-        from pflow_lower.render import render  # late: most workflows are right
+        from pflow_lower.display.render import render  # late: most workflows are right
 
         text = render(outcome.diagnostics, outcome.origin, outcome.name)
         raise LoweringError(outcome.diagnostics, text)

@@ -11,7 +11,7 @@ from enum import StrEnum
 from heapq import nsmallest
 from json import dumps
 
-from pflow_lower.source import Location, Path
+from pflow_lower.source.positions import Location, Path
 
 MAX_QUOTED = 60
 """How many characters of a text of the user's a message shows."""

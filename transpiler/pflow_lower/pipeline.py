@@ -5,21 +5,21 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from pflow_lower.batches import check_batches
-from pflow_lower.bindings import Bindings
-from pflow_lower.catalog import Catalog, ImportReference
-from pflow_lower.codec import decode, encode
+from pflow_lower.check.batches import check_batches
+from pflow_lower.check.hazards import check_hazards
+from pflow_lower.check.kinds import check_kinds
+from pflow_lower.check.references import check_references
+from pflow_lower.check.schema import check_schema
+from pflow_lower.check.semantics import Bindings
+from pflow_lower.check.signatures import check_signatures
+from pflow_lower.check.wiring import check_wiring
+from pflow_lower.codegen.lowering import lower, module_name
+from pflow_lower.codegen.module import emit
 from pflow_lower.diagnostics import Code, Diagnostic, Severity, has_errors
-from pflow_lower.emit import emit
-from pflow_lower.hazards import check_hazards
-from pflow_lower.ir import LoweredWorkflow, ResultForm, Workflow
-from pflow_lower.kinds import check_kinds
-from pflow_lower.lowering import lower, module_name
-from pflow_lower.references import check_references
-from pflow_lower.schema import check_schema
-from pflow_lower.signatures import check_signatures
-from pflow_lower.source import JSON
-from pflow_lower.wiring import check_wiring
+from pflow_lower.ir.codec import decode, encode
+from pflow_lower.ir.workflow import LoweredWorkflow, ResultForm, Workflow
+from pflow_lower.nodetypes.catalog import Catalog, ImportReference
+from pflow_lower.source.positions import JSON
 
 
 class Options(NamedTuple):

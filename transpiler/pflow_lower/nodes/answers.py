@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from ssl import SSLError
 
-from pflow_lower.secrets import mask
+from pflow_lower.support.secrets import mask
 
 _QUOTED = 500
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pflow_lower.nodes import params
-from pflow_lower.secrets import register_headers
-from pflow_lower.values import as_json, as_text, is_array, type_name
+from pflow_lower.support.secrets import register_headers
+from pflow_lower.support.values import as_json, as_text, is_array, type_name
 
 _SECONDS = 30.0
 

@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 
 from pflow_lower.nodes.answers import quoted, reason
 from pflow_lower.nodes.call import Call
-from pflow_lower.resources import borrowed
-from pflow_lower.secrets import (
+from pflow_lower.support.resources import borrowed
+from pflow_lower.support.secrets import (
     mask,
     mask_octets,
     mask_values,

@@ -9,9 +9,9 @@ import os
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pflow_lower import atomic
 from pflow_lower.nodes import params, transfer
 from pflow_lower.nodes.base import BuiltinNode, Outputs
+from pflow_lower.support import atomic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from pflow_lower.nodes import params
 from pflow_lower.nodes.aside import aside
 from pflow_lower.nodes.model_errors import model_error
 from pflow_lower.nodes.models import FoundModel
-from pflow_lower.values import is_array, type_name
+from pflow_lower.support.values import is_array, type_name
 
 
 def read_images(given: params.Params) -> list[str]:

@@ -12,9 +12,9 @@ from pflow_lower.nodes.base import AsyncBuiltinNode, Outputs
 from pflow_lower.nodes.images import attachments, read_images
 from pflow_lower.nodes.model_errors import ModelError, model_error
 from pflow_lower.nodes.models import FoundModel, Models
-from pflow_lower.resources import borrowed
-from pflow_lower.secrets import mask_values
-from pflow_lower.values import as_text, json_container, type_name
+from pflow_lower.support.resources import borrowed
+from pflow_lower.support.secrets import mask_values
+from pflow_lower.support.values import as_text, json_container, type_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

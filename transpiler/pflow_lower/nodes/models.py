@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from pflow_lower.nodes.model_errors import model_error
-from pflow_lower.secrets import register, register_headers
+from pflow_lower.support.secrets import register, register_headers
 
 _loading = Lock()
 

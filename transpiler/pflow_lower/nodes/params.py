@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from threading import TIMEOUT_MAX
 
-from pflow_lower.values import as_text, type_name
+from pflow_lower.support.values import as_text, type_name
 
 Params = Mapping[str, object]
 

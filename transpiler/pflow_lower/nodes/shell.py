@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pflow_lower.nodes import params, process
 from pflow_lower.nodes.base import AsyncBuiltinNode, Outputs
-from pflow_lower.values import as_text
+from pflow_lower.support.values import as_text
 
 _QUOTED_LINES = 5
 _QUOTED_CHARACTERS = 500

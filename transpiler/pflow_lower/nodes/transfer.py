@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 from io import FileIO
 
-from pflow_lower.atomic import (
+from pflow_lower.support.atomic import (
     Draft,
     blaming,
     create,

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from pflow_lower.schema import schema_text
+from pflow_lower.check.schema import schema_text
 
 if TYPE_CHECKING:
     import llm
 
-from pflow_lower.secrets import mask, mask_values
+from pflow_lower.support.secrets import mask, mask_values
 
 MAX_MESSAGE = 500
 """How many characters of what a provider said are shown."""

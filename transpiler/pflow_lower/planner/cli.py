@@ -8,9 +8,8 @@ from typing import Any, NoReturn
 
 import click
 
-from pflow_lower.atomic import is_special, replace_file
-from pflow_lower.config import Config, ConfigError, find_config
-from pflow_lower.jobs import (
+from pflow_lower.cli.config import Config, ConfigError, find_config
+from pflow_lower.cli.jobs import (
     BUG,
     HAS_ERRORS,
     INTERRUPTED,
@@ -20,12 +19,13 @@ from pflow_lower.jobs import (
     say,
     write_stdout,
 )
+from pflow_lower.display.render import render, wants_color
+from pflow_lower.document.reader import read_bytes
 from pflow_lower.pipeline import Options
 from pflow_lower.planner.asking import ModelError
 from pflow_lower.planner.planning import Attempt, Plan, PlanError, plan_with
 from pflow_lower.planner.prompt import instructions
-from pflow_lower.reader import read_bytes
-from pflow_lower.render import render, wants_color
+from pflow_lower.support.atomic import is_special, replace_file
 from pflow_lower.version import __version__
 
 STDOUT = "-"

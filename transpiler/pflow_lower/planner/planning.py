@@ -8,12 +8,12 @@ from typing import Any
 
 from pflow_lower.api import Outcome, lower_bytes, make_options
 from pflow_lower.diagnostics import Diagnostic, Severity
-from pflow_lower.document import Document
+from pflow_lower.display.render import render
+from pflow_lower.document.document import Document
 from pflow_lower.pipeline import Options
 from pflow_lower.planner.asking import Model
 from pflow_lower.planner.prompt import again, instructions
 from pflow_lower.planner.reply import find_workflow
-from pflow_lower.render import render
 
 MAX_REPORTED = 20
 """How many diagnostics of one reply a model is shown; the first ones matter most."""

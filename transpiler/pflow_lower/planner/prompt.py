@@ -11,9 +11,9 @@ from importlib import import_module
 from importlib.resources import files
 from types import MappingProxyType
 
-from pflow_lower.catalog import BATCH_OUTPUTS, Catalog, ImportReference
+from pflow_lower.check.schema import schema_text
+from pflow_lower.nodetypes.catalog import BATCH_OUTPUTS, Catalog, ImportReference
 from pflow_lower.planner.outline import outline
-from pflow_lower.schema import schema_text
 
 EXAMPLES = ("summarize_files", "translate_notes")
 """Workflows in `examples/`; the request that each answers is its description."""

@@ -4,8 +4,10 @@ It knows nothing of the transpiler; at import it needs PocketFlow and the standa
 library alone.
 """
 
-from pflow_lower.runtime.admission import ItemsError
-from pflow_lower.runtime.batch import BatchStep
+from pflow_lower.runtime.batch.admission import ItemsError
+from pflow_lower.runtime.batch.gate import RateLimit
+from pflow_lower.runtime.batch.retry import Retry
+from pflow_lower.runtime.batch.step import BatchStep
 from pflow_lower.runtime.errors import (
     BatchError,
     BatchTimeoutError,
@@ -18,13 +20,11 @@ from pflow_lower.runtime.errors import (
     StepError,
     UnknownNodeTypeError,
 )
-from pflow_lower.runtime.events import Event
+from pflow_lower.runtime.events.events import Event
 from pflow_lower.runtime.flow import WorkflowFlow, run_flow
-from pflow_lower.runtime.gate import RateLimit
 from pflow_lower.runtime.inputs import Input
-from pflow_lower.runtime.journal_errors import JournalError
-from pflow_lower.runtime.main import main
-from pflow_lower.runtime.retry import Retry
+from pflow_lower.runtime.journal.errors import JournalError
+from pflow_lower.runtime.program.main import main
 from pflow_lower.runtime.scope import Scope, concat, decoded
 from pflow_lower.runtime.step import Step
 

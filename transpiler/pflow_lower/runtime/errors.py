@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeGuard
 
-from pflow_lower.secrets import mask
+from pflow_lower.support.secrets import mask
 
 
 class RunError(Exception):

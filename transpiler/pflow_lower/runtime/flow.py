@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from pocketflow import AsyncFlow, BaseNode
 
-from pflow_lower.resources import sharing
-from pflow_lower.runtime.batch import BatchStep
+from pflow_lower.runtime.batch.step import BatchStep
 from pflow_lower.runtime.blocking import run_blocking
 from pflow_lower.runtime.context import NO_CONTEXT, RunContext, running_in
 from pflow_lower.runtime.errors import StepError
-from pflow_lower.runtime.events import Events, OnEvent
+from pflow_lower.runtime.events.events import Events, OnEvent
 from pflow_lower.runtime.inputs import Input, check_names, fill_inputs
 from pflow_lower.runtime.scope import Scope
 from pflow_lower.runtime.step import Step
+from pflow_lower.support.resources import sharing
 
 if TYPE_CHECKING:
-    from pflow_lower.runtime.journal import Journal
+    from pflow_lower.runtime.journal.journal import Journal
 
 
 class WorkflowFlow(AsyncFlow):
@@ -142,6 +142,6 @@ def run_flow(
 
 def _opened(path: str | PathLike[str], stack: ExitStack) -> "Journal":
     """Open a journal, to be closed with the stack."""
-    from pflow_lower.runtime.journal import Journal
+    from pflow_lower.runtime.journal.journal import Journal
 
     return stack.enter_context(Journal.open(path))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pflow_lower.runtime.errors import InputError
-from pflow_lower.values import has_type, type_name
+from pflow_lower.support.values import has_type, type_name
 
 NOT_GIVEN: Final = object()
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, Final, TypeAlias
 
 from pflow_lower.runtime.errors import InvalidIndexError, MissingReferenceError
-from pflow_lower.values import as_text, is_array, json_container, type_name
+from pflow_lower.support.values import as_text, is_array, json_container, type_name
 
 logger = logging.getLogger("pflow_lower.runtime")
 

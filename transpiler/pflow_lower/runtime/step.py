@@ -6,7 +6,10 @@ from typing import Any, ClassVar
 
 from pocketflow import AsyncNode, BaseNode
 
-from pflow_lower.runtime.batch import BatchStep
+from pflow_lower.runtime.batch.items import Items
+from pflow_lower.runtime.batch.recall import StepRecall
+from pflow_lower.runtime.batch.step import BatchStep
+from pflow_lower.runtime.batch.threads import in_threads
 from pflow_lower.runtime.blocking import run_blocking
 from pflow_lower.runtime.context import NO_CONTEXT, current, running_in
 from pflow_lower.runtime.errors import (
@@ -16,12 +19,9 @@ from pflow_lower.runtime.errors import (
     error_value,
     is_step_error,
 )
-from pflow_lower.runtime.items import Items
-from pflow_lower.runtime.journal_errors import JournalError
+from pflow_lower.runtime.journal.errors import JournalError
 from pflow_lower.runtime.node import Runner, is_cancelled, node_class
-from pflow_lower.runtime.recall import StepRecall
 from pflow_lower.runtime.scope import Scope
-from pflow_lower.runtime.threads import in_threads
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from textwrap import indent
 from typing import NamedTuple, TypeGuard
 
-from pflow_lower.emit import import_lines
-from pflow_lower.pyexpr import INDENT
+from pflow_lower.codegen.module import import_lines
+from pflow_lower.codegen.python import INDENT
 from pflow_lower.standalone.linking import Linked
 from pflow_lower.standalone.positions import Positions
 from pflow_lower.standalone.scopes import is_own

@@ -2,7 +2,7 @@
 
 A name of a module stands for a Symbol, the same one in whatever module it is spoken
 of: `from pflow_lower.runtime import BatchStep` gives BatchStep of the module
-`pflow_lower.runtime.batch`, where it is defined.
+`pflow_lower.runtime.batch.step`, where it is defined.
 """
 
 import ast

@@ -1,0 +1,293 @@
+"""Check batches against the rules of `docs/language.md` § 3.
+
+What is wrong with one batch by itself: its items, its alias, its key, and settings
+that do not go together. And two batches that would write one file.
+"""
+
+from collections.abc import Container, Iterable, Iterator, Mapping
+from typing import TypeAlias
+
+from pflow_lower.check.semantics import Bindings
+from pflow_lower.diagnostics import (
+    MAX_QUOTED,
+    Code,
+    Diagnostic,
+    Related,
+    quote,
+    report,
+)
+from pflow_lower.ir.graph import Graph
+from pflow_lower.ir.workflow import (
+    Array,
+    Batch,
+    BatchStep,
+    Constant,
+    Object,
+    TemplateValue,
+    Value,
+    Workflow,
+    templates,
+)
+from pflow_lower.source.positions import Location
+from pflow_lower.template.parser import parse_template
+from pflow_lower.template.tree import INDEX, is_name
+
+RESERVED_ALIASES = frozenset({"true", "false", "null", INDEX})
+
+_Named: TypeAlias = tuple[str, Location]
+"""What has a name, "an input" or "a node", and where that name stands."""
+
+
+def check_batches(names: Bindings) -> tuple[Diagnostic, ...]:
+    """Report what is wrong with the batches of a workflow."""
+    batches = [node for node in names.workflow.nodes if isinstance(node, BatchStep)]
+    if not batches:
+        return ()
+    named = _named(names.workflow)
+    found = [*_check_index(names.workflow), *_check_files(batches, names)]
+    for node in batches:
+        found.extend(_check_items(node, named))
+        found.extend(_check_alias(node, named))
+        found.extend(_check_key(node, named))
+        found.extend(_check_settings(node.batch))
+    return tuple(found)
+
+
+def _named(workflow: Workflow) -> dict[str, _Named]:
+    names: dict[str, _Named] = {}
+    for each in workflow.inputs:
+        names[each.name] = "an input", Location(each.location.path, "key")
+    for node in workflow.nodes:
+        names[node.id] = "a node", node.location.at("id")
+    return names
+
+
+def _check_items(node: BatchStep, known: Container[str]) -> Iterator[Diagnostic]:
+    items = node.batch.items
+    if isinstance(items, Array | Object):  # which of the keys, the schema has checked
+        return
+    found, hint = "text with references in it", ""
+    match items:
+        case TemplateValue(template) if template.whole is not None:
+            return
+        case TemplateValue(template) if any(template.references):
+            first, *others = template.references
+            if not others:
+                hint = f"write only {template.text[first.start : first.stop]}"
+        case TemplateValue() | Constant():
+            text = _text(items)
+            found = f"the text {quote(text)}"
+            if name := _name_in(text, known):
+                hint = f"did you mean {name}?"
+            elif (form := _form_of(text)) and len(text) <= MAX_QUOTED:
+                source = f'{{"{form}": {quote(text)}}}'
+                hint = f'to read the items from files, write "items": {source}'
+    yield report(
+        Code.ITEMS_NOT_A_REFERENCE,
+        node.batch.location.at("items"),
+        f'"items" must be one reference or an array, not {found}',
+        hint or 'for example "${list_files.lines}" or ["a", "b"]',
+    )
+
+
+def _name_in(text: str, known: Container[str]) -> str:
+    """Give the reference that a text would be with the right characters around it."""
+    written = f"${{{text.strip('${} ')}}}"
+    template, problems = parse_template(written)
+    if problems or template.whole is None or len(written) > MAX_QUOTED:
+        return ""
+    paths = list(template.whole.paths())
+    return written if paths and paths[0].name in known else ""
+
+
+def _form_of(text: str) -> str:
+    """Give the form of stream that a text would be the path for, or ''."""
+    if "*" in text:
+        return "glob"
+    ending = text.rpartition(".")[2]
+    forms = {"jsonl": "jsonl", "ndjson": "jsonl", "csv": "csv", "txt": "lines"}
+    return forms.get(ending, "")
+
+
+def _check_alias(node: BatchStep, names: Mapping[str, _Named]) -> Iterator[Diagnostic]:
+    batch = node.batch
+    alias = batch.alias
+    place = batch.location.at("as") if "as" in batch.keys else batch.location
+    hint = 'choose another name for "as"'
+    if alias in RESERVED_ALIASES:
+        message = f'"{alias}" means something else in templates'
+        yield report(Code.RESERVED_ALIAS, place, message, hint)
+    elif alias in names:
+        if "as" not in batch.keys:
+            hint = 'give the items another name with "as"'
+        kind, there = names[alias]
+        message = f'the alias "{alias}" would hide {kind} of that name'
+        related = (Related(there, "it would be hidden"),)
+        yield report(Code.ALIAS_HIDES_NAME, place, message, hint, related=related)
+    else:
+        yield from _check_alias_is_used(node, place, names)
+
+
+def _check_alias_is_used(
+    node: BatchStep, place: Location, known: Container[str]
+) -> Iterator[Diagnostic]:
+    names = _names_in(node.params) | _names_in(node.batch.key)
+    # An unknown name is an error of its own, and may well be the alias, misspelt.
+    if any(name not in known and name != INDEX for name in names):
+        return
+    alias = node.batch.alias
+    message = f'no param of {quote(node.id)} uses the item, "{alias}"'
+    if INDEX not in names:
+        message += ": every item runs alike"
+    hint = f"put ${{{alias}}} into its params"
+    yield report(Code.UNUSED_ALIAS, place, message, hint)
+
+
+def _check_index(workflow: Workflow) -> Iterator[Diagnostic]:
+    """Report a node or an input that has the name of the index of items."""
+    nodes, inputs = workflow.nodes, workflow.inputs
+    places = [each.location.at("id") for each in nodes if each.id == INDEX]
+    places += [
+        Location(each.location.path, "key") for each in inputs if each.name == INDEX
+    ]
+    message = f'in a batch, "{INDEX}" is the index of the item, which would hide this'
+    for place in places:
+        yield report(Code.ALIAS_HIDES_NAME, place, message, "choose another name")
+
+
+def _check_key(node: BatchStep, known: Container[str]) -> Iterator[Diagnostic]:
+    """Report a key that cannot tell one item from another."""
+    batch = node.batch
+    if batch.key is None:
+        return
+    names = _names_in(batch.key)
+    if batch.alias in names or INDEX in names:
+        if isinstance(batch.items, Array):
+            yield from _check_keys(batch, batch.items)
+    elif all(name in known for name in names):  # another is unknown, or misspelt
+        message = f"every item of {quote(node.id)} would have the same key"
+        hint = f"for example ${{{batch.alias}}} or ${{{batch.alias}.id}}"
+        if isinstance(batch.key, Constant) and is_name(text := _text(batch.key)):
+            inside = "" if text == batch.alias else f".{text}"
+            hint = f"did you mean ${{{batch.alias}{inside}}}?"
+        yield report(Code.KEY_OF_ALL_ITEMS, batch.location.at("key"), message, hint)
+
+
+def _check_keys(batch: Batch, items: Array) -> Iterator[Diagnostic]:
+    from pflow_lower.check.item_keys import two_of_one_key
+
+    assert isinstance(batch.key, TemplateValue)
+    found = two_of_one_key(items, batch.key.template, batch.alias)
+    if found is not None:
+        first, second = (batch.location.at("items", index) for index in found)
+        yield report(
+            Code.TWO_ITEMS_OF_ONE_KEY,
+            second,
+            f"items[{found[1]}] has the same key as items[{found[0]}]",
+            "make the keys differ, or leave one of the items out",
+            related=(Related(first, "the first is here"),),
+        )
+
+
+def _check_settings(batch: Batch) -> Iterator[Diagnostic]:
+    """Report settings that do not go together."""
+    if "max_concurrent" in batch.keys and not batch.parallel:
+        message = '"max_concurrent" does nothing: items run one by one'
+        place = batch.location.key("max_concurrent")
+        hint = 'set "parallel": true, or leave the key out'
+        yield report(Code.CAP_WITHOUT_PARALLEL, place, message, hint)
+    yield from _check_count(batch)
+    yield from _check_retry(batch)
+    tolerances = [key for key in batch.keys if key.startswith("tolerated_failure_")]
+    if tolerances and batch.error_handling != "continue":
+        message = f'"{tolerances[0]}" does nothing: the first failure stops the batch'
+        place = batch.location.key(tolerances[0])
+        hint = 'set "error_handling": "continue", or leave the key out'
+        yield report(Code.TOLERANCE_WITHOUT_CONTINUE, place, message, hint)
+
+
+def _check_count(batch: Batch) -> Iterator[Diagnostic]:
+    items, most = batch.items, batch.max_items
+    if most is None or not isinstance(items, Array) or len(items.items) <= most:
+        return
+    message = f'there are {len(items.items)} items, but "max_items" is {most}'
+    place = batch.location.at("items", most)
+    related = (Related(batch.location.at("max_items"), "no more than these"),)
+    hint = "leave items out, or allow more"
+    yield report(Code.TOO_MANY_ITEMS, place, message, hint, related=related)
+
+
+def _check_retry(batch: Batch) -> Iterator[Diagnostic]:
+    retry = batch.retry
+    if retry is None:
+        return
+    sugar = [key for key in batch.keys if key in ("max_retries", "retry_wait")]
+    if sugar:
+        inside = {"max_retries": "max_attempts", "retry_wait": "wait"}[sugar[0]]
+        message = f'"{sugar[0]}" and "retry" say the same: only one may be given'
+        place = batch.location.key(sugar[0])
+        hint = f'inside "retry" it is called "{inside}"'
+        related = (Related(batch.location.key("retry"), "this says it as well"),)
+        yield report(Code.TWO_RETRIES, place, message, hint, related=related)
+    if retry.max_wait is not None and retry.max_wait < retry.wait:
+        message = f'"max_wait" must be at least {retry.wait}, as "wait" is, '
+        message += f"not {retry.max_wait}"
+        hint = (
+            "" if "wait" in retry.keys else 'with a "backoff", "wait" is 1 by default'
+        )
+        place = batch.location.at("retry", "max_wait")
+        yield report(Code.OUT_OF_RANGE, place, message, hint)
+
+
+def _check_files(batches: Iterable[BatchStep], names: Bindings) -> Iterator[Diagnostic]:
+    """Report files of results that something else would read or write as well."""
+    writers: dict[str, list[BatchStep]] = {}
+    for node in batches:
+        batch = node.batch
+        if batch.results_to is None:
+            continue
+        path, place = _text(batch.results_to), batch.location.at("results_to")
+        stream = batch.stream
+        if stream and stream.form != "glob" and _text(stream.path) == path:
+            message = "the results would replace the file that the items are read from"
+            hint = "write them to another file"
+            there = Related(batch.location.at("items", stream.form), "it is read here")
+            code = Code.RESULTS_FILE_TAKEN
+            yield report(code, place, message, hint, related=(there,))
+        others = writers.setdefault(path, [])
+        # Two nodes on different branches never run both.
+        rivals = (each for each in others if _both_run(each.id, node.id, names.graph))
+        if rival := next(rivals, None):
+            yield _taken(rival, place)
+        others.append(node)
+
+
+def _taken(rival: BatchStep, place: Location) -> Diagnostic:
+    message = f"{quote(rival.id)} writes its results to this file, too"
+    hint = "one would replace the other: give each a file of its own"
+    there = Related(rival.batch.location.at("results_to"), "the other is here")
+    return report(Code.RESULTS_FILE_TAKEN, place, message, hint, related=(there,))
+
+
+def _both_run(one: str, other: str, graph: Graph | None) -> bool:
+    if graph is None:  # what is wrong with it is reported elsewhere
+        return False
+    return graph.comes_before(one, other) or graph.comes_before(other, one)
+
+
+def _names_in(value: Value | None) -> set[str]:
+    """Give the names that the references in a value begin with."""
+    return {
+        path.name
+        for each in (() if value is None else templates(value))
+        for reference in each.template.references
+        for path in reference.paths()
+    }
+
+
+def _text(value: Value) -> str:
+    """Give a string as it was written."""
+    if isinstance(value, TemplateValue):
+        return value.template.text
+    assert isinstance(value, Constant)
+    return str(value.value)

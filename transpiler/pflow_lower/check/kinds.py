@@ -1,0 +1,128 @@
+"""Check that what is known of a value fits where it goes: items, and paths of files.
+
+Items must be a list, the path of a file a text. What a reference gives is known
+where a node type declares its outputs, or an input its type; references that are
+not bound are left to `references.py`.
+"""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from pflow_lower.check.semantics import Bindings
+from pflow_lower.diagnostics import Code, Diagnostic, quote, report
+from pflow_lower.ir.workflow import BatchStep, Step, TemplateValue, Value
+from pflow_lower.nodetypes.catalog import Kind
+from pflow_lower.source.positions import Location
+from pflow_lower.template.tree import LiteralOperand, Operand, PathOperand, Reference
+
+_NO_LISTS: Mapping[str, str] = MappingProxyType(
+    {
+        "number": "a number",
+        "boolean": "a boolean",
+        "object": "an object",
+        "null": "null",
+        "path": "the path of a file",
+    }
+)
+"""The kinds of values that are no list of items."""
+
+_NO_PATHS: Mapping[str, str] = MappingProxyType(
+    {
+        "number": "a number",
+        "boolean": "a boolean",
+        "object": "an object",
+        "array": "an array",
+        "null": "null",
+    }
+)
+"""The kinds of values that are no path of a file."""
+
+
+def check_kinds(names: Bindings) -> tuple[Diagnostic, ...]:
+    """Report items that are known to be no list, and paths that are no text."""
+    found: list[Diagnostic] = []
+    for node in names.workflow.nodes:
+        if isinstance(node, BatchStep):
+            found.extend(_check_batch(node, names))
+    return tuple(found)
+
+
+class _Known(NamedTuple):
+    """A reference that is all of a value, of which the kind is known."""
+
+    reference: Reference
+    operand: Operand
+    kind: Kind | str
+    names: Bindings
+
+    @property
+    def owner(self) -> Step | None:
+        """The node that it refers to, or None."""
+        if not isinstance(self.operand, PathOperand):
+            return None
+        return self.names.nodes.get(self.operand.name)
+
+
+def _check_batch(node: BatchStep, names: Bindings) -> Iterator[Diagnostic]:
+    batch = node.batch
+    stream = batch.stream
+    place = batch.location.at("items")
+    if stream is None:
+        if known := _known(batch.items, node, names):
+            yield from _check_list(known, place)
+    elif known := _known(stream.path, node, names):
+        yield from _check_path(known, place.at(stream.form), is_read=True)
+    if known := _known(batch.results_to, node, names):
+        place = batch.location.at("results_to")
+        yield from _check_path(known, place, is_read=False)
+
+
+def _known(value: Value | None, node: BatchStep, names: Bindings) -> _Known | None:
+    """Give what is known of a value that is one reference to what is there by then."""
+    if not isinstance(value, TemplateValue) or value.template.whole is None:
+        return None
+    reference = value.template.whole
+    first, *others = reference.operands
+    if others:
+        return None
+    if isinstance(first, PathOperand):
+        name = first.name
+        if name in names.ambiguous:
+            return None
+        if name in names.nodes and not names.has_run(name, node):
+            return None
+    kind = "null" if first == LiteralOperand(None) else names.kind(first)
+    return _Known(reference, first, kind, names)
+
+
+def _check_list(known: _Known, place: Location) -> Iterator[Diagnostic]:
+    if known.kind not in _NO_LISTS:
+        return
+    owner, hint = known.owner, ""
+    if known.kind == "path":
+        hint = f'to read that file, write "items": {{"jsonl": "{known.reference}"}}'
+    elif owner is not None:
+        outputs = known.names.outputs(owner.id) or {}
+        arrays = [name for name in outputs if outputs[name] == "array"]
+        if arrays:
+            hint = f"for example ${{{owner.id}.{arrays[0]}}}"
+    written = quote(str(known.reference))
+    what = _NO_LISTS[known.kind]
+    message = f"{written} is {what}: the items of a batch must be an array"
+    yield report(Code.ITEMS_NOT_A_LIST, place, message, hint)
+
+
+def _check_path(
+    known: _Known, place: Location, *, is_read: bool
+) -> Iterator[Diagnostic]:
+    if known.kind not in _NO_PATHS:
+        return
+    hint = ""
+    if is_read and known.kind == "array":
+        hint = f'a list is no file: write "items": "{known.reference}"'
+        if isinstance(known.owner, BatchStep):
+            hint += f', or give {quote(known.owner.id)} a "results_to"'
+    written = quote(str(known.reference))
+    message = f"{written} is {_NO_PATHS[known.kind]}: the path of a file must be a text"
+    yield report(Code.NOT_A_PATH, place, message, hint)

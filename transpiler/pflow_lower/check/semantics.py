@@ -1,0 +1,133 @@
+"""What the names of a workflow stand for, and what is known of them before a run.
+
+`${ls.files}` names a node, whose type says that `files` is an array; `${topic}` an
+input of a declared type; `${file}` the item of a batch. Nothing is judged here:
+`references.py` does that.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from functools import cached_property
+from itertools import chain
+
+from pflow_lower.ir.graph import Graph
+from pflow_lower.ir.workflow import BatchStep, Input, Step, Workflow
+from pflow_lower.nodetypes.catalog import BATCH_OUTPUTS, ERROR_OUTPUTS, Catalog, Kind
+from pflow_lower.template.tree import INDEX, LiteralOperand, Operand, PathOperand
+
+_INPUT_KINDS: Mapping[str, Kind] = {
+    "string": "string",
+    "str": "string",
+    "number": "number",
+    "integer": "number",
+    "int": "number",
+    "float": "number",
+    "boolean": "boolean",
+    "bool": "boolean",
+    "object": "object",
+    "dict": "object",
+    "array": "array",
+    "list": "array",
+}
+
+
+class Bindings:
+    """The names of one workflow."""
+
+    def __init__(self, workflow: Workflow, catalog: Catalog) -> None:
+        self.workflow = workflow
+        self.catalog = catalog
+
+    @cached_property
+    def nodes(self) -> dict[str, Step]:
+        """The nodes, by their ids."""
+        return {node.id: node for node in self.workflow.nodes}
+
+    @cached_property
+    def inputs(self) -> dict[str, Input]:
+        """The inputs, by their names."""
+        return {each.name: each for each in self.workflow.inputs}
+
+    @cached_property
+    def aliases(self) -> dict[str, BatchStep]:
+        """For each name of an item, a node that binds it."""
+        batches = [node for node in self.workflow.nodes if isinstance(node, BatchStep)]
+        names = {node.batch.alias: node for node in reversed(batches)}
+        return names | ({INDEX: batches[0]} if batches else {})
+
+    @cached_property
+    def ambiguous(self) -> frozenset[str]:
+        """The names that stand for more than one thing."""
+        names = Counter(node.id for node in self.workflow.nodes)
+        names.update(self.inputs.keys())
+        return frozenset(name for name, count in names.items() if count > 1)
+
+    @cached_property
+    def graph(self) -> Graph | None:
+        """The graph; None where it is not the one that was meant."""
+        edges = [(edge.source, edge.target) for edge in self.workflow.edges]
+        ends = {self.workflow.start, *chain.from_iterable(edges)}
+        graph = Graph.of(self.nodes, edges)
+        return graph if ends <= self.nodes.keys() and not graph.cycle() else None
+
+    @cached_property
+    def reached(self) -> frozenset[str]:
+        """The nodes that run at all, if only on one branch."""
+        return self.graph.reachable(self.workflow.start) if self.graph else frozenset()
+
+    @cached_property
+    def handled(self) -> frozenset[str]:
+        """The nodes that have an `error` edge."""
+        edges = self.workflow.edges
+        return frozenset(edge.source for edge in edges if edge.action == "error")
+
+    def has_run(self, name: str, node: Step | None) -> bool:
+        """Tell whether a node may have run when `node` does; None is an output."""
+        if node is None:
+            return True
+        here = node.id
+        if name == here:
+            return False
+        if self.graph is None or self.graph.comes_before(name, here):
+            return True
+        # Where an edge is missing, a node is not reached, and that is the mistake.
+        missing = not {name, here} <= self.reached
+        return missing and not self.graph.comes_before(here, name)
+
+    def outputs(self, node_id: str) -> Mapping[str, Kind] | None:
+        """Give the outputs that a node may have, or None where nobody knows."""
+        node = self.nodes[node_id]
+        outputs = self.inner_outputs(node)
+        if isinstance(node, BatchStep):
+            outputs = BATCH_OUTPUTS
+            if node.batch.results_to is not None:
+                outputs = {**BATCH_OUTPUTS, "results": "path"}
+        if outputs is not None and node.id in self.handled:
+            return {**outputs, **ERROR_OUTPUTS}
+        return outputs
+
+    def inner_outputs(self, node: Step) -> Mapping[str, Kind] | None:
+        """Give the outputs of a node's type, whether it runs once or per item."""
+        known = self.catalog.find(node.type)
+        return known.outputs if known else None
+
+    def input_kind(self, name: str) -> Kind:
+        """Give the kind of value that an input is declared to be."""
+        return _INPUT_KINDS.get(self.inputs[name].type or "", "any")
+
+    def kind(self, operand: Operand) -> Kind:
+        """Give the kind of value that an operand is known to have."""
+        match operand:
+            case LiteralOperand(bool()):
+                return "boolean"
+            case LiteralOperand(int() | float()):
+                return "number"
+            case LiteralOperand(()):
+                return "object" if operand.is_object else "array"
+            case PathOperand(name, ()) if name in self.inputs:
+                return self.input_kind(name)
+            case PathOperand(name, ()) if name in self.nodes:
+                return "object"
+            case PathOperand(name, (str(output),)) if name in self.nodes:
+                return (self.outputs(name) or {}).get(output, "any")
+        return "any"

@@ -1,0 +1,181 @@
+"""Check the wiring of a workflow: ids, edges, and that every node can be reached.
+
+PocketFlow follows one edge per action, and skips what it does not reach without
+a word. So two edges for one action, a cycle, an edge to nowhere and a node that
+no edge leads to are all errors here: `docs/language.md` § 1.
+"""
+
+from collections.abc import Iterator
+
+from pflow_lower.diagnostics import (
+    MAX_LISTED,
+    Code,
+    Diagnostic,
+    Related,
+    quote,
+    report,
+    suggest,
+)
+from pflow_lower.ir.graph import Graph
+from pflow_lower.ir.workflow import Edge, Workflow
+from pflow_lower.source.positions import Location
+
+MAX_CYCLES = 50
+"""How many cycles are reported; each is looked for in the whole graph."""
+
+
+def check_wiring(workflow: Workflow) -> tuple[Diagnostic, ...]:
+    """Report what is wrong with ids and edges.
+
+    What cannot be reached is only looked for where the rest is right, since it
+    would follow from nearly every other mistake.
+    """
+    graph = Graph.of(
+        (node.id for node in workflow.nodes),
+        ((edge.source, edge.target) for edge in workflow.edges),
+    )
+    found = [
+        *_check_ids(workflow),
+        *_check_start(workflow, graph),
+        *_check_edges(workflow, graph),
+        *_check_actions(workflow),
+        *_check_cycles(workflow),
+        *_check_stdin(workflow),
+    ]
+    return tuple(found or _check_reachable(workflow, graph))
+
+
+def _check_ids(workflow: Workflow) -> Iterator[Diagnostic]:
+    first: dict[str, int] = {}
+    inputs = {each.name: each for each in workflow.inputs}
+    for index, node in enumerate(workflow.nodes):
+        place = node.location.at("id")
+        if node.id in first:
+            there = workflow.nodes[first[node.id]].location.at("id")
+            yield report(
+                Code.DUPLICATE_ID,
+                place,
+                f"the id {quote(node.id)} is taken: nodes[{first[node.id]}] has it",
+                "give each node an id of its own",
+                related=(Related(there, "the first is here"),),
+            )
+        elif node.id in inputs:
+            there = Location(inputs[node.id].location.path, "key")
+            yield report(
+                Code.ID_IS_INPUT,
+                place,
+                f"{quote(node.id)} is an input, too: the node would overwrite it",
+                "rename one of the two",
+                related=(Related(there, "the input"),),
+            )
+        first.setdefault(node.id, index)
+
+
+def _check_start(workflow: Workflow, graph: Graph) -> Iterator[Diagnostic]:
+    if workflow.start not in graph.successors:
+        yield report(
+            Code.UNKNOWN_START_NODE,
+            Location(("start_node",)),
+            f"no node has the id {quote(workflow.start)}",
+            suggest(workflow.start, graph.successors, "the ids are"),
+        )
+
+
+def _check_edges(workflow: Workflow, graph: Graph) -> Iterator[Diagnostic]:
+    for edge in workflow.edges:
+        for key, node in (("from", edge.source), ("to", edge.target)):
+            if node not in graph.successors:
+                yield report(
+                    Code.UNKNOWN_EDGE_NODE,
+                    edge.location.at(key),
+                    f"no node has the id {quote(node)}",
+                    suggest(node, graph.successors, "the ids are"),
+                )
+
+
+def _check_actions(workflow: Workflow) -> Iterator[Diagnostic]:
+    first: dict[tuple[str, str], int] = {}
+    for index, edge in enumerate(workflow.edges):
+        there = first.setdefault((edge.source, edge.action), index)
+        if there == index:
+            continue
+        other = workflow.edges[there]
+        yield report(
+            Code.DUPLICATE_EDGE,
+            edge.location,
+            f"a second edge leaves {quote(edge.source)} on the action "
+            f"{quote(edge.action)}; edges[{there}] is the first",
+            "leave one of the two out"
+            if other.target == edge.target
+            else "one edge is followed per action: give this one another action, "
+            "or let the nodes follow each other",
+            related=(Related(other.location, "the first is here"),),
+        )
+
+
+def _check_cycles(workflow: Workflow) -> Iterator[Diagnostic]:
+    """Report cycles that share no node, each at the edge that closes it."""
+    left = {node.id for node in workflow.nodes}
+    for _ in range(MAX_CYCLES):
+        edges = [
+            edge
+            for edge in workflow.edges
+            if edge.source in left and edge.target in left
+        ]
+        nodes = [node.id for node in workflow.nodes if node.id in left]
+        pairs = ((edge.source, edge.target) for edge in edges)
+        cycle = Graph.of(nodes, pairs).cycle()
+        if cycle is None:
+            return
+        yield _cycle(cycle, edges)
+        left.difference_update(cycle)
+
+
+def _cycle(cycle: tuple[str, ...], edges: list[Edge]) -> Diagnostic:
+    inside = set(zip(cycle, (*cycle[1:], cycle[0]), strict=True))
+    # The edge that was written last is the one that somebody just added.
+    closing = [edge for edge in edges if (edge.source, edge.target) in inside][-1]
+    turn = cycle.index(closing.target)
+    around = list(map(quote, (*cycle[turn:], *cycle[:turn], closing.target)))
+    if len(around) > MAX_LISTED:
+        around[MAX_LISTED // 2 : -MAX_LISTED // 2] = ["…"]
+    return report(
+        Code.CYCLE,
+        closing.location,
+        f"the edges go round in a circle: {' → '.join(around)}",
+        "a workflow may not loop: use `batch` to run a node once per item",
+    )
+
+
+def _check_reachable(workflow: Workflow, graph: Graph) -> Iterator[Diagnostic]:
+    """Report the nodes that nothing leads to, not what follows them."""
+    reached = graph.reachable(workflow.start)
+    led_to = {
+        after
+        for node, afters in graph.successors.items()
+        if node not in reached
+        for after in afters
+    }
+    for node in workflow.nodes:
+        if node.id not in reached and node.id not in led_to:
+            yield report(
+                Code.UNREACHABLE_NODE,
+                node.location.at("id"),
+                f"no edges lead from {quote(workflow.start)}, the start, "
+                f"to {quote(node.id)}: it would never run",
+                'add an edge to it, or set "start_node"',
+            )
+
+
+def _check_stdin(workflow: Workflow) -> Iterator[Diagnostic]:
+    """Report inputs that want what another one has read from standard input."""
+    readers = [each for each in workflow.inputs if each.stdin]
+    for each in readers[1:]:
+        first = readers[0]
+        yield report(
+            Code.TWO_STDIN_INPUTS,
+            each.location.at("stdin"),
+            f"standard input gives the input {quote(first.name)} already",
+            'let "stdin" be true for one input, and give the others with -i',
+            related=(Related(first.location.at("stdin"), "the first is here"),),
+        )

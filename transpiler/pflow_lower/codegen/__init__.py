@@ -1,0 +1,1 @@
+"""From a checked workflow to its lowered IR and its Python module."""

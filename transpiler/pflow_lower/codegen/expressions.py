@@ -1,0 +1,126 @@
+"""Compile values to Python expressions, so that nothing parses templates at run time.
+
+Value:       "Merge $<sum.results[0]> for ${who ?? "all"}"
+Expression:  concat("Merge ", scope.lookup("sum", "results", 0), " for ",
+                    scope.coalesce(("who",), default="all"))
+
+The meaning is that of `docs/language.md` § 2, the functions are those of
+`runtime/scope.py`.
+"""
+
+from pflow_lower.codegen.python import (
+    Atom,
+    Bracketed,
+    Expression,
+    array,
+    call,
+    group,
+    literal,
+    mapping,
+)
+from pflow_lower.ir.workflow import (
+    Array,
+    Constant,
+    Object,
+    Resolution,
+    TemplateValue,
+    Value,
+)
+from pflow_lower.template.tree import (
+    LiteralOperand,
+    PathOperand,
+    Reference,
+    Segment,
+    Template,
+    Text,
+)
+
+
+class Compiler:
+    """Compiles the values of one workflow; `used` collects what must be imported."""
+
+    def __init__(self, resolution: Resolution) -> None:
+        self.resolution = resolution
+        self.used: set[str] = set()
+
+    def value(self, value: Value, *, nested: bool = False) -> Expression:
+        """Compile a value.
+
+        `nested` says that it stands below the top level, where a reference that is
+        all of a string gives the object or array that its value holds as JSON.
+        """
+        match value:
+            case Constant(scalar):
+                return literal(scalar)
+            case TemplateValue(template):
+                return self.template(template, nested)
+            case Array(items):
+                return array(self.value(item, nested=True) for item in items)
+            case Object():
+                return self.object(value, nested=True)
+
+    def object(self, value: Object, *, nested: bool = False) -> Bracketed:
+        """Compile an object; the values of `params` are not `nested`."""
+        return mapping(
+            (key, self.value(item, nested=nested)) for key, item in value.entries
+        )
+
+    def template(self, template: Template, nested: bool) -> Expression:
+        """Compile a string."""
+        if template.whole is not None:
+            value = self.reference(template.whole, template.text)
+            return self._call("decoded", value) if nested else value
+        if not any(template.references):
+            return literal("".join(_texts(template)))
+        parts: list[Expression] = []
+        for part in template.parts:
+            match part:
+                case Text(text):
+                    parts.append(literal(text))
+                case Reference():
+                    written = template.text[part.start : part.stop]
+                    parts.append(self.reference(part, written))
+        return self._call("concat", *parts)
+
+    def reference(self, reference: Reference, written: str) -> Expression:
+        """Compile a reference; `written` is what permissive mode leaves of it."""
+        paths: list[Expression] = []
+        default: dict[str, Expression] = {}
+        for operand in reference.operands:
+            if isinstance(operand, LiteralOperand):
+                default["default"] = _literal(operand)
+                break  # a literal is never missing: nothing after it is looked at
+            paths.append(group(_path(operand)))
+        if not paths:
+            return default["default"]
+        if self.resolution == "permissive" and not default:
+            default["text"] = literal(written)
+        first = reference.operands[0]
+        if len(paths) == 1 and "default" not in default:
+            assert isinstance(first, PathOperand)
+            return call("scope.lookup", *_path(first), **default)
+        return call("scope.coalesce", *paths, **default)
+
+    def _call(self, function: str, *arguments: Expression) -> Expression:
+        self.used.add(function)
+        return call(function, *arguments)
+
+
+def _path(operand: PathOperand) -> tuple[Expression, ...]:
+    return (literal(operand.name), *map(_segment, operand.segments))
+
+
+def _segment(segment: Segment) -> Expression:
+    return (
+        group(_path(segment)) if isinstance(segment, PathOperand) else literal(segment)
+    )
+
+
+def _literal(operand: LiteralOperand) -> Expression:
+    if isinstance(operand.value, tuple):
+        return Atom("{}" if operand.is_object else "[]")
+    return literal(operand.value)
+
+
+def _texts(template: Template) -> list[str]:
+    return [part.text for part in template.parts if isinstance(part, Text)]

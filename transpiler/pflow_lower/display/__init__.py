@@ -1,0 +1,1 @@
+"""What people look at: diagnostics as text and for programs, explanations, drawings."""

@@ -1,0 +1,1 @@
+"""JSON text as values that know where they stand."""

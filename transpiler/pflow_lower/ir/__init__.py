@@ -1,0 +1,1 @@
+"""The intermediate representation: its types, its shape, its codec."""

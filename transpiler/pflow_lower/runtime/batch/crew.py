@@ -1,0 +1,249 @@
+"""The workers of a batch: tasks for asynchronous nodes, threads for all others.
+
+Both offer the same methods, as coroutines. Those of the threads never wait for an
+event loop but block their thread, so that one description of what is done with an
+item serves both kinds.
+"""
+
+import asyncio
+from asyncio import CancelledError
+from collections.abc import Callable, Coroutine, MutableMapping
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from math import inf
+from threading import TIMEOUT_MAX, Lock
+from time import monotonic
+from typing import Any, Protocol, TypeAlias
+
+from pflow_lower.runtime.batch.admission import ItemsError
+from pflow_lower.runtime.batch.deadline import Late, within
+from pflow_lower.runtime.batch.items import Items, Taken
+from pflow_lower.runtime.batch.settings import BatchSettings
+from pflow_lower.runtime.batch.threads import in_tasks, in_threads
+from pflow_lower.runtime.node import Runner, is_cancelled
+
+Ended: TypeAlias = tuple[str, dict[str, Any]]
+"""The action that a node ended with, and its outputs."""
+
+Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+
+
+class BatchOver(BaseException):
+    """The time of the whole batch is up while an attempt goes on in a thread."""
+
+
+class Crew(Protocol):
+    """The workers of one run of a batch."""
+
+    async def run(self, count: int, work: Work) -> None:
+        """Have so many workers do the work, and wait until all are done."""
+
+    call: Callable[
+        [dict[str, Any], MutableMapping[str, Any]], Coroutine[Any, Any, Ended]
+    ]
+    """Run the node once; raises TimeoutError where it takes too long."""
+
+    async def take(self) -> Taken | None:
+        """Take the next item where that may have to be waited for."""
+
+    async def pause(self, seconds: float) -> bool:
+        """Wait; tell whether to go on: not if the batch was stopped meanwhile."""
+
+    async def settled(self, future: "Future[None]") -> None:
+        """Wait for what another thread does, which cannot be cancelled."""
+
+    async def breathe(self) -> None:
+        """Let others run."""
+
+    def stop_others(self) -> None:
+        """Cancel what is in flight, where that can be done."""
+
+    def is_cancelled(self, error: BaseException) -> bool:
+        """Tell whether it is no failure of an item but the end of the run."""
+
+
+class _Tasks(Crew):
+    """Workers that are tasks."""
+
+    def __init__(self, runner: Runner, items: Items, step: BatchSettings) -> None:
+        self._runner = runner
+        self._items = items
+        self._timeout = step.timeout
+        self._tasks: list[asyncio.Task[None]] = []
+        self._turn = asyncio.Lock()
+        self.call = runner.run_async if step.timeout is None else self._call_within
+
+    async def run(self, count: int, work: Work) -> None:
+        async def stopping() -> None:
+            try:
+                await work()
+            except BaseException:  # nothing starts until the others are cancelled
+                self._items.stop()
+                raise
+
+        await in_tasks(count, stopping, self._items.stop, self._tasks)
+
+    async def take(self) -> Taken | None:
+        async with self._turn:
+            return await _next_of(self._items)
+
+    async def pause(self, seconds: float) -> bool:
+        await asyncio.sleep(min(seconds, TIMEOUT_MAX))
+        return not self._items.stopped
+
+    async def settled(self, future: "Future[None]") -> None:
+        done = asyncio.wrap_future(future)
+        while not done.done():
+            # Who is cancelled meanwhile waits all the same, and then goes on: what
+            # is in the journal counts, and there is no other item to start.
+            with suppress(CancelledError):
+                await asyncio.shield(done)
+        done.result()
+
+    async def breathe(self) -> None:
+        await asyncio.sleep(0)
+
+    def stop_others(self) -> None:
+        for task in self._tasks:
+            # One that is cleaning up already must not be disturbed in that.
+            if task is not asyncio.current_task() and not task.cancelling():
+                task.cancel()
+
+    def is_cancelled(self, error: BaseException) -> bool:
+        return isinstance(error, CancelledError) and is_cancelled()
+
+    async def _call_within(
+        self, params: dict[str, Any], shared: MutableMapping[str, Any]
+    ) -> Ended:
+        try:
+            async with asyncio.timeout(self._timeout) as deadline:
+                ended = await self._runner.run_async(params, shared)
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            raise _too_long(self._timeout) from error
+        if deadline.expired():  # it did not let itself be cancelled
+            raise _too_long(self._timeout)
+        return ended
+
+
+class _Threads(Crew):
+    """Workers that are threads, named after the node.
+
+    A node cannot be stopped in its thread. Where there is a limit of time, each
+    attempt has a thread of its own, which is left alone once the time is up.
+    """
+
+    def __init__(self, runner: Runner, items: Items, step: BatchSettings) -> None:
+        self._runner = runner
+        self._items = items
+        self._name = step.node_id
+        self._timeout = inf if step.timeout is None else step.timeout
+        limit = inf if step.batch_timeout is None else step.batch_timeout
+        self._end = monotonic() + limit
+        self._loop = asyncio.get_running_loop()
+        self._turn = Lock()
+        self._taking: asyncio.Task[Any] | None = None
+        limited = min(self._timeout, limit) < inf
+        self.call = self._call_within if limited else self._call
+
+    async def run(self, count: int, work: Work) -> None:
+        await in_threads(count, lambda: drive(work()), self._stop, self._name)
+
+    async def take(self) -> Taken | None:
+        with self._turn:
+            taking = asyncio.run_coroutine_threadsafe(self._take(), self._loop)
+            return taking.result()
+
+    async def pause(self, seconds: float) -> bool:
+        self._items.wait(min(seconds, TIMEOUT_MAX))
+        return not self._items.stopped
+
+    async def settled(self, future: "Future[None]") -> None:
+        future.result()
+
+    async def breathe(self) -> None:
+        pass
+
+    def stop_others(self) -> None:
+        if self._items.is_async:
+            with suppress(RuntimeError):  # a loop that is closed waits for nothing
+                self._loop.call_soon_threadsafe(self._end_taking)
+
+    def is_cancelled(self, error: BaseException) -> bool:
+        return isinstance(error, BatchOver)
+
+    async def _call(
+        self, params: dict[str, Any], shared: MutableMapping[str, Any]
+    ) -> Ended:
+        return self._runner.run_sync(params, shared)
+
+    async def _call_within(
+        self, params: dict[str, Any], shared: MutableMapping[str, Any]
+    ) -> Ended:
+        left = self._end - monotonic()
+        if left <= 0:
+            raise BatchOver
+        seconds = min(self._timeout, left)
+        try:
+            work = partial(self._runner.run_sync, params, shared)
+            return within(seconds, work, self._name)
+        except Late as late:
+            if seconds == left:
+                raise BatchOver from late
+            raise _too_long(self._timeout) from late
+
+    async def _take(self) -> Taken | None:
+        """Take an item on the event loop."""
+        self._taking = asyncio.current_task()
+        try:
+            return await _next_of(self._items)
+        except CancelledError:
+            if not self._items.stopped:
+                raise
+            return None
+
+    def _stop(self) -> None:
+        self._items.stop()
+        self.stop_others()
+
+    def _end_taking(self) -> None:
+        """Wait no longer for an item that nobody will run."""
+        if self._taking is not None:
+            self._taking.cancel()
+
+
+def crew_for(runner: Runner, items: Items, step: BatchSettings) -> Crew:
+    """Give the workers that nodes of this type need."""
+    kind = _Tasks if runner.is_async else _Threads
+    return kind(runner, items, step)
+
+
+def drive(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine that never waits for an event loop to its end, here and now."""
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    coroutine.close()
+    raise RuntimeError("a coroutine waits for an event loop where there is none")
+
+
+async def _next_of(items: Items) -> Taken | None:
+    """Take the next item of an asynchronous iterable.
+
+    Where its source is cancelled the batch is not, nor is that the end of the items.
+    """
+    try:
+        return await items.take_async()
+    except CancelledError as error:
+        if is_cancelled():
+            raise
+        raise ItemsError(
+            "the items ended too early: their source was cancelled"
+        ) from error
+
+
+def _too_long(timeout: float | None) -> TimeoutError:
+    return TimeoutError(f"no result within {timeout:g} s")

@@ -1,0 +1,228 @@
+"""One run of a batch: what is done with each item, from its start to its end."""
+
+import logging
+from asyncio import CancelledError
+from collections.abc import MutableMapping
+from itertools import count
+from typing import Any
+
+from pflow_lower.runtime.batch.admission import Keys
+from pflow_lower.runtime.batch.crew import crew_for
+from pflow_lower.runtime.batch.gate import Gate
+from pflow_lower.runtime.batch.items import Items
+from pflow_lower.runtime.batch.recall import Identity, Recall
+from pflow_lower.runtime.batch.retry import retry_after
+from pflow_lower.runtime.batch.settings import BatchSettings
+from pflow_lower.runtime.context import (
+    NO_CONTEXT,
+    current,
+    running_in,
+)
+from pflow_lower.runtime.errors import ErrorAction, MissingResultError, describe
+from pflow_lower.runtime.events.events import Event, EventKind, now
+from pflow_lower.runtime.journal.errors import JournalError
+from pflow_lower.runtime.journal.values import decode
+from pflow_lower.runtime.node import Runner, node_class
+from pflow_lower.runtime.scope import Scope
+from pflow_lower.support.values import as_text
+
+logger = logging.getLogger("pflow_lower.runtime")
+
+_FAILURES = (Exception, CancelledError, SystemExit)
+_YIELD_EVERY = 64
+"""After so many items a task lets others run: some nodes never wait."""
+
+_serial = count(1)
+
+
+class BatchRun:
+    """One run of a batch; `failure` is that of the batch, not of an item."""
+
+    def __init__(
+        self,
+        step: BatchSettings,
+        shared: MutableMapping[str, Any],
+        items: Items,
+        total: int | None,
+        recall: Recall | None,
+    ) -> None:
+        runner = Runner(node_class(step.node_type))
+        events = current().events
+        most = max(step.max_concurrent, 1)
+        primary = getattr(runner.node_type, "result", None)
+        self.items = items
+        self.failure: Exception | None = None
+        self.unseen_keys: Keys | None = None  # of items that can be had but once
+        self._step = step
+        self._shared = shared
+        self._params_for = step.params_for
+        self._workers = most if total is None else min(most, total)
+        self._crew = crew_for(runner, items, step)
+        self._call = self._crew.call
+        self._primary = primary if isinstance(primary, str) else None
+        self._gives_records = step.results == "record"
+        self._recall = recall
+        self._emit = events.emit if events else None
+        self._is_alone = self._recall is None and self._emit is None
+        self._parsed: dict[str, Any] = {}
+        self._gate = Gate(step.rate_limit)
+        self._is_gated = step.rate_limit is not None
+        self._is_watched = self._is_gated or self._emit is not None
+        self._number = next(_serial)
+
+    async def go(self) -> None:
+        """Run the items; returns when all that were started are over."""
+        await self._crew.run(self._workers, self._work)
+
+    def tell(self, kind: EventKind, **what: Any) -> None:
+        """Emit an event, if anybody listens."""
+        if self._emit is not None:
+            node_id = self._step.node_id
+            self._emit(Event(kind, node_id, now(), self._number, **what))
+
+    async def _work(self) -> None:
+        """Run items, one after the other, until there are no more to start."""
+        alias, bindings = self._step.alias, dict[str, Any]()
+        scope = Scope(self._shared, bindings, self._parsed)
+        items = self.items
+        with running_in(NO_CONTEXT):
+            while True:
+                taken = await self._crew.take() if items.is_async else items.take()
+                if taken is None:
+                    return
+                index, item = taken
+                bindings[alias], bindings["__index__"] = item, index
+                if self.unseen_keys is not None:
+                    self.unseen_keys.add(index, item)
+                if self._recall is None:
+                    await self._run_item(index, item, scope)
+                else:
+                    await self._run_or_recall(index, item, scope)
+                if index % _YIELD_EVERY == 0:
+                    await self._crew.breathe()
+
+    async def _run_or_recall(self, index: int, item: Any, scope: Scope) -> None:
+        """Run an item, unless the journal knows its result."""
+        identity = self._identity(index, scope)
+        if identity is None or not self._is_known(identity):
+            await self._run_item(index, item, scope, identity)
+
+    async def _run_item(
+        self, index: int, item: Any, scope: Scope, identity: Identity | None = None
+    ) -> None:
+        """Run an item until an attempt succeeds, or there is none left."""
+        attempt = 1
+        while True:
+            try:
+                params = self._params_for(scope)
+                if self._is_watched and not await self._may_start(index, attempt):
+                    return
+                action, outputs = await self._call(params, self._shared)
+                result = self._result(item, action, outputs)
+            except _FAILURES as error:
+                if self._crew.is_cancelled(error):
+                    raise
+                if not self._step.retry.tries_again(error, attempt):
+                    await self._fail(index, item, error, attempt, identity)
+                    return
+                if not await self._waits_for_retry(index, error, attempt):
+                    return
+                attempt += 1
+            else:
+                if self._is_alone:
+                    self.items.succeed(index, result)
+                else:
+                    await self._succeed(index, result, attempt, identity)
+                return
+
+    async def _succeed(
+        self, index: int, result: Any, attempt: int, identity: Identity | None
+    ) -> None:
+        """Keep the result of an item; what a journal holds is never lost again."""
+        if identity is not None and self._recall is not None:
+            await self._crew.settled(self._recall.succeeded(identity, result))
+        self.items.succeed(index, result)
+        if self._emit is not None:
+            self.tell("item_finished", index=index, attempt=attempt)
+
+    async def _fail(
+        self,
+        index: int,
+        item: Any,
+        error: BaseException,
+        attempt: int,
+        identity: Identity | None,
+    ) -> None:
+        """Keep the failure of an item; it may be the one that stops the batch."""
+        self._hold_back(index, error)
+        message, kind = describe(error), type(error).__name__
+        if identity is not None and self._recall is not None:
+            await self._crew.settled(self._recall.failed(identity, message, kind))
+        self.items.fail(index, item, error)
+        self.tell("item_failed", index=index, attempt=attempt, error=message, type=kind)
+        if self.items.stopped:
+            self._crew.stop_others()
+
+    async def _waits_for_retry(
+        self, index: int, error: BaseException, attempt: int
+    ) -> bool:
+        """Wait for the next attempt; False where the batch was stopped meanwhile."""
+        self._hold_back(index, error)
+        wait = self._step.retry.seconds(attempt)
+        message, kind = describe(error), type(error).__name__
+        what = {"error": message, "type": kind, "wait": wait}
+        self.tell("item_retried", index=index, attempt=attempt, **what)
+        return await self._crew.pause(wait)
+
+    def _hold_back(self, index: int, error: BaseException) -> None:
+        """Start nothing for a while where the other side has asked for that."""
+        seconds = retry_after(error)
+        if seconds is not None and self._gate.hold(seconds):
+            self._is_gated = self._is_watched = True
+            self.tell("held_back", index=index, wait=seconds)
+
+    async def _may_start(self, index: int, attempt: int) -> bool:
+        """Wait for the gate; False where the batch was stopped instead."""
+        if self._is_gated and not await self._gate.enter(self._crew.pause):
+            return False
+        if attempt == 1:
+            self.tell("item_started", index=index, attempt=attempt)
+        return True
+
+    def _identity(self, index: int, scope: Scope) -> Identity | None:
+        """Give what a journal knows an item by; None where it has no params."""
+        assert self._recall is not None
+        try:
+            params = self._step.params_for(scope)
+            return self._recall.identify(index, self._key(scope), params)
+        except JournalError:
+            raise
+        except Exception:  # the attempt will fail for the same reason, and say so
+            return None
+
+    def _is_known(self, identity: Identity) -> bool:
+        """Take the result of an item from the journal, if it is there."""
+        assert self._recall is not None
+        found = self._recall.find(identity)
+        if found is None:
+            return False
+        self.items.succeed(identity.index, decode(found))
+        self.tell("item_finished", index=identity.index, journaled=True)
+        return True
+
+    def _key(self, scope: Scope) -> str:
+        return as_text(self._step.key_for(scope))
+
+    def _result(self, item: Any, action: str, outputs: dict[str, Any]) -> Any:
+        """Give what one result of the batch is: `docs/language.md` § 3."""
+        if action == "error":
+            raise ErrorAction(outputs.get("error"), outputs)
+        if self._gives_records:
+            return {**outputs, "item": item}
+        if self._primary is None:
+            return outputs if len(outputs) != 1 else next(iter(outputs.values()))
+        if self._primary in outputs:
+            return outputs[self._primary]
+        written = ", ".join(map(str, outputs)) or "nothing"
+        message = f'the node wrote no output "{self._primary}", only {written}'
+        raise MissingResultError(message)

@@ -1,0 +1,213 @@
+"""`BatchStep`: a node of a workflow that runs once per item.
+
+It is a PocketFlow AsyncParallelBatchNode whose `_exec` starts items lazily, keeps
+at most `max_concurrent` of them in flight, and stops when one fails. PocketFlow's
+own starts all at once, and lets the others go on after a failure.
+"""
+
+import asyncio
+import logging
+from asyncio import CancelledError
+from collections.abc import Callable, Sized
+from typing import Any
+
+from pocketflow import AsyncParallelBatchNode
+
+from pflow_lower.runtime.batch.admission import (
+    AnyItems,
+    Keys,
+    as_items,
+    check_items,
+    is_read_once,
+)
+from pflow_lower.runtime.batch.crew import BatchOver
+from pflow_lower.runtime.batch.items import FiledItems, Items
+from pflow_lower.runtime.batch.recall import recall_for
+from pflow_lower.runtime.batch.results_file import ResultsFile, ResultsFileError
+from pflow_lower.runtime.batch.run import BatchRun
+from pflow_lower.runtime.batch.settings import BatchSettings
+from pflow_lower.runtime.blocking import run_blocking
+from pflow_lower.runtime.errors import (
+    BatchError,
+    BatchTimeoutError,
+    StepError,
+    describe,
+    error_value,
+)
+from pflow_lower.runtime.journal.errors import JournalError
+from pflow_lower.runtime.node import node_class
+from pflow_lower.runtime.scope import Scope
+from pflow_lower.runtime.store import is_node_store
+from pflow_lower.support.resources import sharing
+from pflow_lower.support.values import as_text
+
+logger = logging.getLogger("pflow_lower.runtime")
+
+
+class BatchStep(BatchSettings, AsyncParallelBatchNode):
+    """A node that runs once per item: what a generated batch class is based on.
+
+    It also runs outside a generated flow: alone, in a PocketFlow flow (a
+    synchronous one, too), or as the node type of a Step, whose params then give
+    its `items`.
+    """
+
+    def load(self) -> None:
+        """Look up the node type; raises UnknownNodeTypeError where there is none."""
+        node_class(self.node_type)
+
+    async def prep_async(self, shared: Any) -> BatchRun:
+        """Resolve the items, and check all that can be checked before one runs.
+
+        Raises JournalError, before what an earlier run has left of the results is
+        written over.
+        """
+        recall = recall_for(self)
+        failure: Exception | None = None
+        keys: Keys | None = None
+        total: int | None = 0
+        try:
+            found = as_items(self._items(shared), self.items_source, self.items_from)
+            total = len(found) if isinstance(found, Sized) else None
+            keys = Keys(self._key_of(shared)) if self.has_keys() else None
+            check_items(found, self.item_limit(), keys)
+            items = self._collected(found, total, self.results_to_for(Scope(shared)))
+            keys = keys if is_read_once(found) else None
+        except Exception as error:  # it follows the error edge
+            items, failure = Items(()), error
+        run = BatchRun(self, shared, items, total, recall)
+        run.failure, run.unseen_keys = failure, keys
+        run.tell("batch_started", total=total)
+        return run
+
+    async def _exec(self, prep_res: BatchRun) -> BatchRun:
+        """Run the items; returns when all that were started are over."""
+        run = prep_res
+        try:
+            async with sharing(), asyncio.timeout(self.batch_timeout) as deadline:
+                await run.go()
+            run.items.check_share(self.tolerated_failure_percentage)
+        except (CancelledError, JournalError):
+            self._interrupt(run)
+            raise
+        except BatchOver:
+            run.failure = self._too_long(run)
+        except Exception as error:  # it follows the error edge
+            run.failure = self._too_long(run) if deadline.expired() else error
+        return run
+
+    async def post_async(self, shared: Any, prep_res: Any, exec_res: BatchRun) -> str:
+        """Write the output, and say which edge to follow.
+
+        Raises BatchError or StepError where the batch failed and no edge leaves
+        for the action `error`.
+        """
+        run = exec_res
+        output = self._output(run)
+        failure = self._failure(run, output)
+        counts = {key: output[key] for key in ("count", "success_count", "error_count")}
+        run.tell("batch_finished", **counts, **_reason(failure))
+        if failure is not None and "error" not in self.successors:
+            if not is_node_store(shared):
+                shared.pop(self.node_id, None)
+            raise failure
+        if is_node_store(shared):
+            shared.update(output)
+        else:
+            shared[self.node_id] = output
+        return "default" if failure is None else "error"
+
+    def _items(self, shared: Any) -> Any:
+        # As the node type of a Step its params are resolved; those that a flow
+        # hands it are the flow's own, and may hold anything.
+        if is_node_store(shared) and "items" in self.params:
+            return self.params["items"]
+        return self.items_for(Scope(shared))
+
+    def _key_of(self, shared: Any) -> Callable[[int, Any], str]:
+        parsed: dict[str, Any] = {}
+
+        def key_of(index: int, item: Any) -> str:
+            bindings = {self.alias: item, "__index__": index}
+            return as_text(self.key_for(Scope(shared, bindings, parsed)))
+
+        return key_of
+
+    def _collected(self, found: AnyItems, total: int | None, path: Any) -> Items:
+        limits = {"tolerated": self.tolerated(total), "limit": self.item_limit()}
+        if path is None:
+            return Items(found, **limits)
+        return FiledItems(found, ResultsFile(path), **limits)
+
+    def _output(self, run: BatchRun) -> dict[str, Any]:
+        """Give the output; that results cannot be written is a failure, too."""
+        has_failed = run.failure is not None or run.items.failure is not None
+        try:
+            return run.items.output(is_complete=not has_failed)
+        except ResultsFileError as error:
+            if not has_failed:
+                run.failure = error
+            elif not isinstance(run.failure, ResultsFileError):
+                logger.error('node "%s": %s', self.node_id, error)
+            return run.items.output(is_complete=False)
+
+    def _failure(self, run: BatchRun, output: dict[str, Any]) -> StepError | None:
+        failure: StepError | None = None
+        if run.items.failure is not None:
+            index, item, error = run.items.failure
+            message = self._with_afterword(describe(error), output)
+            failure = BatchError(
+                self.node_id, message, index=index, item=item, output=output
+            )
+            failure.__cause__ = error
+        elif run.failure is not None:
+            output["error"] = error_value(run.failure)
+            output["type"] = type(run.failure).__name__
+            message = self._with_afterword(describe(run.failure), output)
+            failure = StepError(self.node_id, message, output)
+            failure.__cause__ = run.failure
+        return failure
+
+    def _with_afterword(self, message: str, output: dict[str, Any]) -> str:
+        """Say what else somebody should know to whom the batch has failed."""
+        words = ""
+        if self.error_handling == "continue" and output["error_count"]:
+            words += f" ({output['error_count']} of {output['count']} items failed)"
+        if isinstance(output["results"], str) and output["results"] not in message:
+            words += f"; the results so far are in {output['results']}"
+        return message + words
+
+    def _too_long(self, run: BatchRun) -> BatchTimeoutError:
+        started, succeeded, failed = run.items.counts()
+        over = f"{succeeded + failed} of {started} items that were started are over"
+        limit = f"the batch was not done within {self.batch_timeout:g} s"
+        return BatchTimeoutError(f"{limit}: {over}")
+
+    def _interrupt(self, run: BatchRun) -> None:
+        """Say how far the batch has come, and keep what there is."""
+        started, succeeded, failed = run.items.counts()
+        try:
+            left = run.items.leave()
+        except ResultsFileError as error:
+            logger.error('node "%s": %s', self.node_id, error)
+            left = None
+        logger.warning(
+            'node "%s" was stopped: of %d items that were started, %d succeeded and '
+            "%d failed%s",
+            self.node_id,
+            started,
+            succeeded,
+            failed,
+            f"; the results so far are in {left}" if left else "",
+        )
+
+    def _run(self, shared: Any) -> Any:
+        """Run inside a synchronous Flow, on an event loop of its own."""
+        return run_blocking(self._run_async(shared))
+
+
+def _reason(failure: StepError | None) -> dict[str, str]:
+    if failure is None:
+        return {}
+    cause = failure.__cause__ or failure
+    return {"error": describe(failure), "type": type(cause).__name__}

@@ -1,0 +1,118 @@
+"""`EventLog`: the events of a run as a JSON Lines file.
+
+    {"kind":"batch_started","node_id":"sum","time":1767225600.25,"total":2}
+    {"kind":"item_started","node_id":"sum","time":1767225600.25,"index":0}
+    {"kind":"item_finished","node_id":"sum","time":1767225601.5,"index":0,"attempt":1}
+
+What a listener is, and what the fields mean, `events` says.
+"""
+
+import logging
+import os
+from contextlib import suppress
+from io import FileIO
+from json import JSONEncoder
+
+from pflow_lower.runtime.errors import RunError
+from pflow_lower.runtime.events.events import QUIET, Event
+
+logger = logging.getLogger("pflow_lower.runtime")
+
+_encode = JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str
+).encode
+
+
+class EventLogError(RunError):
+    """The file for the events cannot be opened."""
+
+
+class EventLog:
+    """A listener that adds each event to a file, as one JSON object a line.
+
+    Fields that say nothing, None or False, are left out. Lines are written several
+    times a second and always whole, so a run that is killed leaves all but its
+    last moments; a line that a full disk cut off is taken back, and where that
+    cannot be, the next run begins a new one. Once a write has failed this is
+    logged, and nothing more is written.
+
+    Missing directories are made, and what the file holds stays there. Raises
+    EventLogError if it cannot be opened.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        self._lines: list[bytes] = []
+        self._written = 0.0
+        try:
+            os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
+            self._file = FileIO(self.path, "ab")
+        except (OSError, ValueError) as error:  # a null byte is a ValueError
+            raise EventLogError(self._message(error)) from error
+        if _ends_within_line(self.path):
+            self._lines.append(b"\n")
+
+    def __call__(self, event: Event) -> None:
+        """Add an event; it is in the file after a fraction of a second.
+
+        For that, `Events` calls `flush` once no more events follow.
+        """
+        if self._file.closed:
+            return
+        self._lines.append(_line(event))
+        if abs(event.time - self._written) >= QUIET:
+            self._written = event.time
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is not written yet."""
+        data = memoryview(b"".join(self._lines))
+        self._lines.clear()
+        rest = data
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except (OSError, ValueError) as error:
+            logger.error("%s; the events end here", self._message(error))
+            self._take_back(data[: len(data) - len(rest)])
+            self._file.close()
+
+    def close(self) -> None:
+        """Write what is not written yet, and close the file."""
+        if not self._file.closed:
+            self.flush()
+            self._file.close()
+
+    def _take_back(self, written: memoryview) -> None:
+        """Cut off a line that is in the file in part."""
+        half = len(written) - (bytes(written).rfind(b"\n") + 1)
+        with suppress(OSError):  # a pipe keeps what it has got
+            size = os.fstat(self._file.fileno()).st_size
+            os.truncate(self._file.fileno(), size - half)
+
+    def _message(self, error: Exception) -> str:
+        reason = error.strerror if isinstance(error, OSError) else error
+        return f'cannot write events to "{self.path}": {reason}'
+
+
+def _line(event: Event) -> bytes:
+    fields = zip(event._fields, event, strict=True)
+    told = {
+        name: value
+        for name, value in fields
+        if value is not None and value is not False
+    }
+    # A lone surrogate has no UTF-8; as an escape it is JSON all the same.
+    return _encode(told).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def _ends_within_line(path: str) -> bool:
+    """Tell whether a regular file's last line has no end; False where unknown."""
+    if not os.path.isfile(path):
+        return False
+    try:
+        with open(path, "rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"
+    except OSError:  # it is empty, or not ours to read
+        return False

@@ -1,0 +1,179 @@
+"""`spans`: the batches of a run and their items as OpenTelemetry spans."""
+
+from typing import TYPE_CHECKING
+
+from pflow_lower.runtime.errors import RunError
+from pflow_lower.runtime.events.events import Event, now
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span
+    from opentelemetry.util.types import AttributeValue
+
+_FLUSH_MILLISECONDS = 5000
+
+
+def spans() -> "Spans":
+    """Give a listener that makes spans; raises RunError where the extra is missing."""
+    try:
+        return Spans()
+    except ImportError as error:
+        raise RunError(
+            "spans need an extra: pip install 'pflow-lower[otel]'"
+        ) from error
+
+
+class Spans:
+    """A listener that makes a span of each batch, and a child span of each item.
+
+    A batch's span is called `batch NODE`, those of its items `NODE`; it is itself a
+    child of the span in which the run was started, if there is one. Retries and
+    times in which the batch is held back are events of the spans. An item that was
+    not over when its batch was ends with it, and has `pflow.unfinished`.
+
+    Where the spans go is for the tracer provider of the program to say; where none
+    is configured, nothing is recorded. A provider, its exporter and all else are
+    configured by the environment with
+
+        pip install opentelemetry-distro opentelemetry-exporter-otlp
+        opentelemetry-instrument python docs_lowered.py --otel
+
+    or, in Python, by `opentelemetry.trace.set_tracer_provider` before the run.
+
+    Raises ImportError if opentelemetry-api is not installed.
+    """
+
+    def __init__(self) -> None:
+        from opentelemetry import trace
+
+        self._tracer = trace.get_tracer("pflow_lower")
+        self._batches: dict[tuple[str, int | None], _Batch] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Begin, change or end the span that an event is about."""
+        key = event.node_id, event.batch
+        if event.kind == "batch_started":
+            self._end(key, event.time)
+            self._batches[key] = self._batch(event)
+        elif (batch := self._batches.get(key)) is None:
+            return
+        elif event.kind == "batch_finished":
+            _count(batch.span, event)
+            self._end(key, event.time)
+        elif event.kind == "item_started":
+            if event.index not in batch.items:
+                batch.items[event.index] = self._item(batch, event)
+        elif event.kind in ("item_finished", "item_failed"):
+            # One that the journal had did not start.
+            span = batch.items.pop(event.index, None) or self._item(batch, event)
+            _describe_end(span, event)
+            span.end(_nanoseconds(event.time))
+        else:
+            _add_event(batch.items.get(event.index, batch.span), event)
+
+    def close(self) -> None:
+        """End the spans of what did not finish, and have all spans exported.
+
+        An interrupted program may end without another chance for that.
+        """
+        from opentelemetry.trace import get_tracer_provider
+
+        time = now()
+        for key in list(self._batches):
+            self._end(key, time)
+        if flush := getattr(get_tracer_provider(), "force_flush", None):
+            flush(_FLUSH_MILLISECONDS)
+
+    def _batch(self, event: Event) -> "_Batch":
+        from opentelemetry.trace import set_span_in_context
+
+        attributes: dict[str, AttributeValue] = {"pflow.node_id": event.node_id}
+        if event.total is not None:
+            attributes["pflow.total"] = event.total
+        span = self._tracer.start_span(
+            f"batch {event.node_id}",
+            attributes=attributes,
+            start_time=_nanoseconds(event.time),
+        )
+        return _Batch(span, set_span_in_context(span))
+
+    def _item(self, batch: "_Batch", event: Event) -> "Span":
+        return self._tracer.start_span(
+            event.node_id,
+            context=batch.context,
+            attributes={
+                "pflow.node_id": event.node_id,
+                "pflow.journaled": event.journaled,
+                **({} if event.index is None else {"pflow.index": event.index}),
+            },
+            start_time=_nanoseconds(event.time),
+        )
+
+    def _end(self, key: tuple[str, int | None], time: float) -> None:
+        """End what is open of a batch, if anything is."""
+        if (batch := self._batches.pop(key, None)) is not None:
+            for span in batch.items.values():
+                span.set_attribute("pflow.unfinished", True)
+                span.end(_nanoseconds(time))
+            batch.span.end(_nanoseconds(time))
+
+
+class _Batch:
+    """The span of a batch, and those of its items that are open, by their index."""
+
+    def __init__(self, span: "Span", context: "Context") -> None:
+        self.span = span
+        self.context = context
+        self.items: dict[int | None, Span] = {}
+
+
+def _describe_end(span: "Span", event: Event) -> None:
+    """Say how an item ended."""
+    if event.attempt is not None:
+        span.set_attribute("pflow.attempts", event.attempt)
+    if event.kind == "item_failed":
+        _fail(span, event)
+
+
+def _count(span: "Span", event: Event) -> None:
+    """Say how a batch ended."""
+    for name in ("count", "success_count", "error_count"):
+        if (value := getattr(event, name)) is not None:
+            span.set_attribute(f"pflow.{name}", value)
+    if event.error is not None:
+        _fail(span, event)
+
+
+def _fail(span: "Span", event: Event) -> None:
+    from opentelemetry.trace import StatusCode
+
+    span.set_status(StatusCode.ERROR, _text(event.error))
+    if event.type is not None:
+        span.set_attribute("error.type", event.type)
+
+
+def _add_event(span: "Span", event: Event) -> None:
+    """Note a retry or a hold-back."""
+    told = {
+        "pflow.attempt": event.attempt,
+        "pflow.wait": event.wait,
+        "exception.type": event.type,
+        "exception.message": _text(event.error),
+    }
+    span.add_event(
+        event.kind,
+        attributes={name: value for name, value in told.items() if value is not None},
+        timestamp=_nanoseconds(event.time),
+    )
+
+
+def _text(message: str | None) -> str | None:
+    """Write out lone surrogates, for which exporters lose all that goes with them."""
+    if message is None:
+        return None
+    return message.encode("utf-8", "backslashreplace").decode()
+
+
+def _nanoseconds(time: float) -> int:
+    # A float has no room for more than microseconds since the epoch.
+    return round(time * 1_000_000) * 1000

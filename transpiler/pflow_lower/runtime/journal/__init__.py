@@ -1,0 +1,1 @@
+"""The SQLite file that remembers what a run has done."""

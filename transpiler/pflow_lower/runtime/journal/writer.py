@@ -1,0 +1,108 @@
+"""The thread that writes a journal: it commits together what waits together.
+
+A commit waits for the disk, and costs about the same for a hundred rows as for one:
+while one is on its way, rows of other workers gather for the next.
+"""
+
+import atexit
+from concurrent.futures import Future
+from contextlib import suppress
+from threading import Condition, Thread
+
+from pflow_lower.runtime.errors import describe
+from pflow_lower.runtime.journal.errors import JournalError
+from pflow_lower.runtime.journal.file import JournalFile, Write
+
+_Waiting = tuple[Write, "Future[None]"]
+
+
+class Writer:
+    """Takes rows from any thread, and commits them in the order in which they came.
+
+    Once a commit has failed, none is tried again: all that comes after fails with
+    the same message. What has not been committed when the program ends is, before
+    it does, unless the program is killed.
+    """
+
+    def __init__(self, file: JournalFile) -> None:
+        self._file = file
+        self._waiting: list[_Waiting] = []
+        self._closing = False
+        self._failure: str | None = None
+        self._changed = Condition()
+        # It must not keep a program alive that forgets to close its journal.
+        self._thread = Thread(target=self._run, name="pflow-journal", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    def write(self, write: Write) -> Future[None]:
+        """Have a row written; the Future is done once it is committed.
+
+        It fails with JournalError if it cannot be. It cannot be cancelled: what it
+        stands for has been done, and somebody has paid for it.
+        """
+        future: Future[None] = Future()
+        future.set_running_or_notify_cancel()
+        try:
+            self._file.check_process()
+        except JournalError as error:
+            future.set_exception(error)
+            return future
+        with self._changed:
+            if not self._closing:
+                self._waiting.append((write, future))
+                self._changed.notify()
+                return future
+        future.set_exception(self._file.error("is closed"))
+        return future
+
+    def close(self) -> None:
+        """Commit all that waits, and close the file; returns when that is done.
+
+        It may be called again. In a forked process it does nothing.
+        """
+        with suppress(JournalError):
+            self._file.check_process()
+            with self._changed:
+                self._closing = True
+                self._changed.notify()
+            self._thread.join()
+            atexit.unregister(self.close)
+
+    def _run(self) -> None:
+        try:
+            while group := self._next():
+                self._settle(group, self._commit(group))
+        finally:
+            # Should this thread ever die, nobody may wait for it for ever.
+            with self._changed:
+                self._closing = True
+            died = self._file.error("is closed: the thread that writes it has died")
+            self._settle(self._waiting, str(died))
+            self._file.close()
+
+    def _next(self) -> list[_Waiting]:
+        """Wait for rows, and give all that there are; none when it is to end."""
+        with self._changed:
+            while not self._waiting and not self._closing:
+                self._changed.wait()
+            group, self._waiting = self._waiting, []
+        return group
+
+    def _commit(self, group: list[_Waiting]) -> str | None:
+        """Commit rows; give the message with which that, or one before, failed."""
+        if self._failure is None:
+            try:
+                self._file.write([write for write, _ in group])
+            except BaseException as error:
+                self._failure = describe(error)
+        return self._failure
+
+    def _settle(self, group: list[_Waiting], failure: str | None) -> None:
+        for _, future in group:
+            # What somebody has the future call must not stop others.
+            with suppress(BaseException):
+                if failure is None:
+                    future.set_result(None)
+                else:
+                    future.set_exception(JournalError(failure))

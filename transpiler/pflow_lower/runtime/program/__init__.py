@@ -1,0 +1,1 @@
+"""A generated module as a program."""

@@ -1,0 +1,1 @@
+"""Leaves that every folder may use."""

@@ -1,0 +1,1 @@
+"""Templates: their types and their text."""

@@ -1,0 +1,268 @@
+"""The text of templates: read into their parts, and written from them.
+
+Text:      Merge $<sum.results> as $${x} in ${style ?? "prose"}
+Template:  Text("Merge "), Reference(sum.results), Text(" as ${x} in "),
+           Reference(style, "prose")
+
+The grammar is `grammar/template.lark`; `docs/language.md` § 2 says it in words.
+Reading takes linear time: what follows a `$<` that begins nothing is read once
+more, but no reference nests deeper than `MAX_NESTING`.
+"""
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pflow_lower.template.tree import (
+    LiteralOperand,
+    Operand,
+    PathOperand,
+    Reference,
+    Segment,
+    Template,
+    Text,
+)
+
+if TYPE_CHECKING:
+    from lark import Lark, Token, Tree
+
+MAX_NESTING = 10
+"""How many references may stand inside each other, as computed indexes do."""
+
+MAX_INDEX_DIGITS = 18
+"""No array has an index of more digits; Python itself refuses to read 4,301."""
+
+MAX_QUOTED = 20
+"""How many characters of a template stand on each side of "not" in a message."""
+
+_MARK = re.compile(r"\$\$?[{<]")
+_NAME = re.compile(r"[A-Za-z_]")
+_FOUND = re.compile(
+    rf"[ \t]{{0,{MAX_QUOTED}}}(?:-?\w{{1,{MAX_QUOTED}}}|\?\?|\|\||.)|.", re.DOTALL
+)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with the characters `start` up to `stop` of a template.
+
+    `malformed` is an error; `nearly` is text that looks like a reference.
+    """
+
+    kind: Literal["malformed", "nearly"]
+    start: int
+    stop: int
+    message: str
+
+
+class _Malformed(Exception):  # noqa: N818 - control flow inside this module only
+    def __init__(self, stop: int, message: str) -> None:
+        super().__init__(message)
+        self.stop = stop
+
+
+def may_hold_reference(text: str) -> bool:
+    """Tell whether a text has to be parsed at all; most have not."""
+    return "$" in text and _MARK.search(text) is not None
+
+
+def parse_template(text: str) -> tuple[Template, tuple[Problem, ...]]:
+    """Read a text as a template.
+
+    Gives the template and the problems found, in order. Where one of them is
+    malformed, the template holds what could be read and must not be used.
+    """
+    parts: list[Text | Reference] = []
+    problems: list[Problem] = []
+    plain: list[str] = []
+    done = nearly_until = 0
+
+    def flush() -> None:
+        if any(plain):
+            parts.append(Text("".join(plain)))
+        plain.clear()
+
+    while mark := _MARK.search(text, done):
+        plain.append(text[done : mark.start()])
+        start, done = mark.span()
+        match mark.group():
+            case "$${":
+                plain.append("${")
+            case "$$<":
+                found = _reference_at(text, start + 1)
+                plain.append("$<" if isinstance(found, Reference) else "$$<")
+            case opener:
+                found = _reference_at(text, start)
+                if isinstance(found, Reference):
+                    flush()
+                    parts.append(found)
+                    done = found.stop
+                elif opener == "${":
+                    problems.append(Problem("malformed", start, found.stop, str(found)))
+                    done = max(done, found.stop - 1)
+                else:
+                    plain.append(opener)
+                    if _NAME.match(text, done) and start >= nearly_until:
+                        nearly_until = found.stop
+                        problem = Problem("nearly", start, found.stop, str(found))
+                        problems.append(problem)
+    plain.append(text[done:])
+    flush()
+    return Template(text, tuple(parts)), tuple(problems)
+
+
+def print_template(parts: tuple[Text | Reference, ...]) -> str:
+    """Write parts as the text that `parse_template` reads them from again.
+
+    It works from the right, since `$<` needs its escape only where what follows
+    would make a reference of it.
+    """
+    written = ""
+    for part in reversed(parts):
+        if isinstance(part, Reference):
+            written = str(part) + written
+            continue
+        for character in reversed(part.text):
+            written = character + written
+            if written.startswith("${") or (
+                written.startswith("$<")
+                and isinstance(_reference_at(written, 0), Reference)
+            ):
+                written = "$" + written
+    return written
+
+
+def _reference_at(text: str, start: int) -> "Reference | _Malformed":
+    """Read the reference that begins at `start`, or say why none does."""
+    from lark import TextSlice
+    from lark.exceptions import UnexpectedInput
+
+    # lark leaves the methods used here untyped.
+    parser: Any = _parser().parse_interactive(TextSlice(text, start, len(text)))
+    position = len(text)
+    depth = 0
+    try:
+        for token in parser.iter_parse():
+            if token.type.startswith("_OPEN"):
+                depth += 1
+                if depth > MAX_NESTING:
+                    message = f"references may nest {MAX_NESTING} deep, not deeper"
+                    return _Malformed(token.end_pos, message)
+            elif token.type.startswith("_CLOSE"):
+                depth -= 1
+                if depth == 0:
+                    parser.feed_token(token)
+                    tree = parser.feed_eof(token)
+                    return _reference(tree, start, token.end_pos)
+    except UnexpectedInput as error:
+        blame: Any = error  # lark declares its position as None
+        position = blame.pos_in_stream
+    except _Malformed as error:
+        return error
+    return _unexpected(parser.accepts(), text, start, position)
+
+
+def _reference(tree: "Tree[Token]", start: int, stop: int) -> Reference:
+    (operands,) = tree.children
+    assert not isinstance(operands, str)
+    return Reference(tuple(_operand(child) for child in operands.children), start, stop)
+
+
+def _operand(tree: "Token | Tree[Token]") -> Operand:
+    assert not isinstance(tree, str)
+    if tree.data == "path":
+        return _path(tree)
+    (token,) = tree.children
+    assert isinstance(token, str)
+    return _literal(token)
+
+
+def _path(tree: "Tree[Token]") -> PathOperand:
+    name, *rest = tree.children
+    last = tree.children[-1]
+    assert isinstance(name, str)
+    assert isinstance(last, str)
+    segments: list[Segment] = []
+    for child in rest:
+        if not isinstance(child, str):
+            segments.append(_path(child))
+        elif child.type == "NAME":
+            segments.append(str(child))
+        elif child.type == "INT":
+            segments.append(_index(child))
+    return PathOperand(
+        str(name), tuple(segments), name.start_pos or 0, last.end_pos or 0
+    )
+
+
+def _index(token: "Token") -> int:
+    digits = token.lstrip("0") or "0"
+    if len(digits) > MAX_INDEX_DIGITS:
+        raise _Malformed(token.end_pos or 0, "no array has an index that large")
+    return int(digits)
+
+
+def _literal(token: "Token") -> LiteralOperand:
+    if token.type == "EMPTY_ARRAY":
+        return LiteralOperand(())
+    if token.type == "EMPTY_OBJECT":
+        return LiteralOperand((), is_object=True)
+    try:
+        value = json.loads(token)
+    except ValueError:  # an int of more digits than Python reads
+        value = math.inf
+    if isinstance(value, float) and math.isinf(value):
+        raise _Malformed(token.end_pos or 0, "the number is too large")
+    if isinstance(value, str) and _SURROGATE.search(value):
+        raise _Malformed(token.end_pos or 0, "the string holds half a character")
+    return LiteralOperand(value)
+
+
+_WORDS = {
+    "NAME": "a name",
+    "INT": "an index",
+    "STRING": "a JSON literal",
+    "_CLOSE_BRACE": "`}`",
+    "_CLOSE_ANGLE": "`>`",
+    "RIGHT_BRACKET": "`]`",
+    "_DOT": "`.`",
+    "_LEFT_BRACKET": "`[`",
+    "_COALESCE": "`??`",
+    "_OPEN_BRACE": "a reference",
+}
+
+
+def _unexpected(accepted: set[str], text: str, start: int, position: int) -> _Malformed:
+    """Say what could have stood at `position`, after what, and what does."""
+    *most, last = [word for terminal, word in _WORDS.items() if terminal in accepted]
+    expected = f"{', '.join(most)} or {last}" if most else last
+    before = text[max(start, position - MAX_QUOTED) : position]
+    cut = "…" if position - MAX_QUOTED > start else ""
+    after = _quoted(cut + before)
+    what = _FOUND.match(text, position)
+    found = _quoted(what[0]) if what else "the end of the text"
+    return _Malformed(
+        min(position + 1, len(text)), f"expected {expected} after {after}, not {found}"
+    )
+
+
+def _quoted(text: str) -> str:
+    return f"`{text}`" if text.isprintable() else ascii(text)
+
+
+@cache
+def _parser() -> "Lark":
+    from lark import Lark
+
+    here = Path(__file__).parents[1]
+    # A wheel has the grammar inside the package, a checkout at its top.
+    for folder in (here / "grammar", here.parents[1] / "grammar"):
+        grammar = folder / "template.lark"
+        if grammar.exists():
+            return Lark(grammar.read_text("utf-8"), parser="lalr", lexer="contextual")
+    raise FileNotFoundError("pflow_lower/grammar/template.lark is not installed")
