@@ -234,11 +234,3 @@ def test_nodes_beside_the_workflow_are_found(tmp_path: Path) -> None:
 
     assert ended.returncode == 1
     assert 'lacks the param "x"' in ended.stderr
-
-
-def test_they_are_run_by_a_module_that_stands_alone(tmp_path: Path, site: Path) -> None:
-    assert lower(WORKFLOW, tmp_path, site, "--standalone").returncode == 0
-    ended = python("docs_lowered.py", "-i", 'words=["tea"]', cwd=tmp_path, site=site)
-
-    assert json.loads(ended.stdout) == {"shouted": ["TEA!"], "words": 3}
-    (site.parent / "imported").unlink()

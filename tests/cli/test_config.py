@@ -25,7 +25,6 @@ def test_everything_it_may_say(tmp_path: Path) -> None:
         strict = true
         ignore = ["PFL501", "PFL502"]
         out-dir = "build/flows"
-        standalone = true
 
         [tool.pflow-lower.nodes]
         llm = "mypkg.nodes:Summarize"
@@ -36,7 +35,6 @@ def test_everything_it_may_say(tmp_path: Path) -> None:
         strict=True,
         ignore=frozenset({Code.UNUSED_ALIAS, Code.CAP_WITHOUT_PARALLEL}),
         out_dir=tmp_path / "build" / "flows",
-        standalone=True,
         nodes={"llm": ImportReference("mypkg.nodes", "Summarize")},
     )
 
@@ -58,7 +56,7 @@ def test_the_nearest_one_counts_alone(tmp_path: Path) -> None:
         (
             "x = 1",
             '[tool.pflow-lower] has no key "x": '
-            "it has results, strict, ignore, out-dir, standalone, nodes",
+            "it has results, strict, ignore, out-dir, nodes",
         ),
         (
             'results = "both"',

@@ -169,7 +169,6 @@ def test_a_node_that_cannot_be_imported_is_1(folder: Path) -> None:
         (("--run", "flows/docs.json", "--strict"), "unrecognized arguments: --strict"),
         (("--run", "gone.json"), "gone.json: error: No such file or directory"),
         (("--run", "--check", "flows/docs.json"), "--run does not go with --check"),
-        (("--run", "--standalone", "flows/docs.json"), "--run does not go with"),
         (("--run", "--out-dir", "x", "flows/docs.json"), "--run writes nothing"),
         (
             ("--run", "--output-format", "json", "flows/docs.json"),
@@ -206,8 +205,8 @@ def test_a_lowered_workflow_is_run_where_it_is_named(folder: Path) -> None:
     assert (ended.returncode, ended.stdout) == (0, OUTPUTS)
 
 
-def test_a_project_may_want_standalone_modules_elsewhere(folder: Path) -> None:
-    table = '[tool.pflow-lower]\nstandalone = true\nout-dir = "build"\n'
+def test_a_project_may_want_modules_elsewhere(folder: Path) -> None:
+    table = '[tool.pflow-lower]\nout-dir = "build"\n'
     (folder / "pyproject.toml").write_text(table)
     ended = run(folder, "--run", "flows/docs.json", "-i", "topic=tea")
 

@@ -63,12 +63,6 @@ def _option(*names: str, **settings: Any) -> Callable[..., Any]:
 )
 @_option("--strict", is_flag=True, help="Treat warnings as errors.")
 @_option(
-    "--standalone",
-    is_flag=True,
-    help="Put what a module needs of pflow-lower into it: it runs where only "
-    "PocketFlow is installed.",
-)
-@_option(
     "--run",
     is_flag=True,
     help="Write nothing; run one workflow, with the arguments that follow it, and "

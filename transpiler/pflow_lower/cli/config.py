@@ -5,7 +5,6 @@
     strict = true
     ignore = ["PFL501"]
     out-dir = "build"
-    standalone = true
 
     [tool.pflow-lower.nodes]
     llm = "mypkg.nodes:Summarize"
@@ -40,7 +39,6 @@ class Config(NamedTuple):
     strict: bool | None = None
     ignore: frozenset[Code] = frozenset()
     out_dir: Path | None = None
-    standalone: bool | None = None
     nodes: Mapping[str, ImportReference] = MappingProxyType({})
 
 
@@ -145,6 +143,5 @@ _READERS: Mapping[str, Callable[[Any, Path], Any]] = {
     "strict": _flag,
     "ignore": _ignore,
     "out-dir": _out_dir,
-    "standalone": _flag,
     "nodes": _nodes,
 }

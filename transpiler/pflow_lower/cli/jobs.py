@@ -7,7 +7,7 @@ What the user can get wrong never shows a traceback: `docs/language.md` § 6.
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
@@ -42,7 +42,6 @@ class Settings:
     color: str = "auto"
     stdin_filename: str | None = None
     quiet: bool = False
-    standalone: bool = False
     arguments: tuple[str, ...] | None = None
     """Those of the program, where the workflow is to be run."""
 
@@ -61,14 +60,12 @@ class Job(NamedTuple):
     """One workflow: what it is called, where it is from, where it goes.
 
     A `source` of None is standard input, a `directory` of None standard output.
-    `standalone` says that the module is to need nothing of this package.
     """
 
     shown: str
     source: Path | None
     directory: Path | None
     options: Options
-    standalone: bool
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -152,8 +149,7 @@ def _job(shown: str, path: Path, settings: Settings, *, is_stdin: bool = False) 
         folders=(str(directory), str(path.parent)),
     )
     source = None if is_stdin else path
-    standalone = settings.standalone or bool(config.standalone)
-    return Job(shown, source, None if to_stdout else directory, options, standalone)
+    return Job(shown, source, None if to_stdout else directory, options)
 
 
 def _refuse_nonsense(jobs: Sequence[Job], settings: Settings) -> None:
@@ -167,12 +163,8 @@ def _refuse_nonsense(jobs: Sequence[Job], settings: Settings) -> None:
         )
     if settings.graph and (settings.check or settings.diff):
         raise UsageError("--graph does not go with --check or --diff")
-    if settings.runs and (
-        settings.check or settings.diff or settings.graph or settings.standalone
-    ):
-        raise UsageError(
-            "--run does not go with --check, --diff, --graph, --standalone"
-        )
+    if settings.runs and (settings.check or settings.diff or settings.graph):
+        raise UsageError("--run does not go with --check, --diff or --graph")
     if settings.runs and settings.out_dir:
         raise UsageError("--run writes nothing: it does not go with --out-dir")
     writers: dict[Path, Job] = {}
@@ -231,21 +223,11 @@ def _finish(outcome: Outcome, job: Job, settings: Settings) -> int:
 
         start(lowered, job.directory, settings.arguments)
     elif settings.writes:
-        for path in _final(lowered, job).write(job.directory):
+        for path in lowered.write(job.directory):
             _note(f"wrote {path}", settings)
     else:
-        return _compare(_final(lowered, job), job, settings)
+        return _compare(lowered, job, settings)
     return OK
-
-
-def _final(lowered: Lowered, job: Job) -> Lowered:
-    """Give what is written, its module standing alone where it is to."""
-    if not job.standalone:
-        return lowered
-    from pflow_lower.standalone import standalone
-
-    module = standalone(lowered.module, lowered.module_name)
-    return replace(lowered, module=module)
 
 
 def _compare(lowered: Lowered, job: Job, settings: Settings) -> int:

@@ -1,7 +1,7 @@
 """What a run fails with: errors whose message says it all, on one line or few."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeGuard
+from typing import Any
 
 from pflow_lower.support.secrets import mask
 
@@ -32,8 +32,6 @@ class StepError(RunError):
     `output`, if the node knows better than its error, is what the store holds
     where such an edge is followed. The failure itself is the `__cause__`.
     """
-
-    is_step_error: ClassVar[bool] = True
 
     def __init__(
         self, node_id: str, message: str, output: dict[str, Any] | None = None
@@ -85,11 +83,6 @@ class ErrorAction(Exception):  # noqa: N818 - the name stands in error records
 
 class MissingResultError(RunError):
     """A node did not write the output that is its result."""
-
-
-def is_step_error(error: BaseException) -> TypeGuard[StepError]:
-    """Tell whether an error is a StepError, or that of a module that stands alone."""
-    return getattr(error, "is_step_error", False) is True
 
 
 def describe(error: BaseException) -> str:

@@ -17,7 +17,6 @@ from pflow_lower.runtime.errors import (
     StepError,
     describe,
     error_value,
-    is_step_error,
 )
 from pflow_lower.runtime.journal.errors import JournalError
 from pflow_lower.runtime.node import Runner, is_cancelled, node_class
@@ -106,7 +105,7 @@ class Step(AsyncNode):
             shared[self.node_id] = exec_res.outputs
         elif "error" in self.successors:
             shared[self.node_id] = exec_res.outputs | failure_outputs(failure)
-        elif is_step_error(failure) and failure.node_id == self.node_id:
+        elif isinstance(failure, StepError) and failure.node_id == self.node_id:
             raise failure  # of a batch that runs as this node: it names the item
         else:
             raise StepError(self.node_id, describe(failure)) from failure
@@ -164,6 +163,6 @@ def _times_cancelled() -> int:
 
 def failure_outputs(failure: BaseException) -> dict[str, Any]:
     """Give what a failed node leaves in the store for its `error` edge."""
-    if is_step_error(failure) and failure.output is not None:
+    if isinstance(failure, StepError) and failure.output is not None:
         return failure.output
     return {"error": error_value(failure), "type": type(failure).__name__}

@@ -37,7 +37,7 @@ from pflow_lower.runtime.errors import (
 from pflow_lower.runtime.journal.errors import JournalError
 from pflow_lower.runtime.node import node_class
 from pflow_lower.runtime.scope import Scope
-from pflow_lower.runtime.store import is_node_store
+from pflow_lower.runtime.store import NodeStore
 from pflow_lower.support.resources import sharing
 from pflow_lower.support.values import as_text
 
@@ -108,10 +108,10 @@ class BatchStep(BatchSettings, AsyncParallelBatchNode):
         counts = {key: output[key] for key in ("count", "success_count", "error_count")}
         run.tell("batch_finished", **counts, **_reason(failure))
         if failure is not None and "error" not in self.successors:
-            if not is_node_store(shared):
+            if not isinstance(shared, NodeStore):
                 shared.pop(self.node_id, None)
             raise failure
-        if is_node_store(shared):
+        if isinstance(shared, NodeStore):
             shared.update(output)
         else:
             shared[self.node_id] = output
@@ -120,7 +120,7 @@ class BatchStep(BatchSettings, AsyncParallelBatchNode):
     def _items(self, shared: Any) -> Any:
         # As the node type of a Step its params are resolved; those that a flow
         # hands it are the flow's own, and may hold anything.
-        if is_node_store(shared) and "items" in self.params:
+        if isinstance(shared, NodeStore) and "items" in self.params:
             return self.params["items"]
         return self.items_for(Scope(shared))
 
