@@ -4,8 +4,14 @@ import pytest
 
 from pflow_lower.codegen.expressions import Compiler
 from pflow_lower.codegen.python import statement
-from pflow_lower.ir.codec import freeze
-from pflow_lower.ir.workflow import Array, Object, Resolution, TemplateValue, Value
+from pflow_lower.ir.workflow import (
+    Array,
+    Object,
+    Resolution,
+    TemplateValue,
+    Value,
+    freeze,
+)
 from pflow_lower.template.parser import parse_template
 
 

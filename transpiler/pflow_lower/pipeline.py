@@ -9,7 +9,6 @@ from pflow_lower.check.batches import check_batches
 from pflow_lower.check.hazards import check_hazards
 from pflow_lower.check.kinds import check_kinds
 from pflow_lower.check.references import check_references
-from pflow_lower.check.schema import check_schema
 from pflow_lower.check.semantics import Bindings
 from pflow_lower.check.signatures import check_signatures
 from pflow_lower.check.wiring import check_wiring
@@ -17,6 +16,7 @@ from pflow_lower.codegen.lowering import lower, module_name
 from pflow_lower.codegen.module import emit
 from pflow_lower.diagnostics import Code, Diagnostic, Severity, has_errors
 from pflow_lower.ir.codec import decode, encode
+from pflow_lower.ir.fields import Refused
 from pflow_lower.ir.workflow import LoweredWorkflow, ResultForm, Workflow
 from pflow_lower.nodetypes.catalog import Catalog, ImportReference
 from pflow_lower.source.positions import JSON
@@ -66,14 +66,16 @@ def run_passes(
 def _run(
     value: JSON, options: Options
 ) -> tuple[Artefacts | None, tuple[Diagnostic, ...]]:
-    # The shape, first of all: nobody after it asks whether a key is there.
-    found = check_schema(value)
-    if has_errors(found):
-        return None, found
+    # The document becomes a workflow, and its templates are parsed. What refuses a
+    # document does not say why: the schema does, which takes longer to load.
+    try:
+        workflow, found = decode(value)
+    except Refused:
+        from pflow_lower.check.schema import check_schema
 
-    # Templates are read where the document becomes a workflow.
-    workflow, reported = decode(value)
-    found += reported
+        found = check_schema(value)
+        assert has_errors(found), "the codec refuses what the schema accepts"
+        return None, found
     if has_errors(found):
         return None, found
 

@@ -22,14 +22,12 @@ from pflow_lower.diagnostics import (
     report,
     suggest,
 )
+from pflow_lower.ir.codec import SUPPORTED_MAJOR
 from pflow_lower.source.positions import JSON, Location
 from pflow_lower.support.values import INPUT_TYPES, has_type, type_name
 
 _Error: TypeAlias = Any
 """A `jsonschema.ValidationError`, whose attributes its stubs leave untyped."""
-
-SUPPORTED_MAJOR = 0
-"""The major version of the workflow format that this version knows."""
 
 
 def schema_text() -> str:

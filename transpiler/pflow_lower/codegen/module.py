@@ -37,6 +37,7 @@ from pflow_lower.codegen.python import (
     mapping,
     statement,
 )
+from pflow_lower.ir.fields import keys_of
 from pflow_lower.ir.workflow import (
     Batch,
     Edge,
@@ -52,9 +53,6 @@ from pflow_lower.source.positions import JSON
 from pflow_lower.version import __version__
 
 _BODY = INDENT * 2
-
-_CLASSES = {"retry": "Retry", "rate_limit": "RateLimit"}
-"""What the values of some settings are made of."""
 
 
 def emit(
@@ -160,9 +158,7 @@ class _Emitter:
                 f"class {self.classes_of[node.id]}(BatchStep):",
                 *self._identity(node.inner),
                 *self._settings(node.inner.batch),
-                *self._method("items_for", node.inner.batch.items),
-                *self._method("key_for", node.inner.batch.key),
-                *self._method("results_to_for", node.inner.batch.results_to),
+                *self._methods(node.inner.batch),
                 *self._params_for(node.inner),
             ]
         )
@@ -180,16 +176,18 @@ class _Emitter:
         return Atom(self.imported[reference] + rest)
 
     def _settings(self, batch: Batch) -> Iterator[str]:
-        given = settings(batch, self.results)
-        self.compiler.used.update(_CLASSES[name] for name in _CLASSES if name in given)
-        for name, value in given.items():
+        for name, value in settings(batch, self.results).items():
+            if isinstance(value, Bracketed):  # Retry(...), RateLimit(...)
+                self.compiler.used.add(value.opening.removesuffix("("))
             yield statement(f"{name} = ", value, INDENT)
 
-    def _method(self, name: str, value: Value | None) -> Iterator[str]:
-        if value is not None:
-            yield ""
-            yield f"{INDENT}def {name}(self, scope: Scope) -> object:"
-            yield statement("return ", self.compiler.value(value), _BODY)
+    def _methods(self, batch: Batch) -> Iterator[str]:
+        for field, key in keys_of(Batch).by_name.values():
+            value: Value | None = getattr(batch, field) if key.templates else None
+            if value is not None:
+                yield ""
+                yield f"{INDENT}def {field}_for(self, scope: Scope) -> object:"
+                yield statement("return ", self.compiler.value(value), _BODY)
 
     def _params_for(self, node: Step) -> Iterator[str]:
         if not node.params.entries:

@@ -14,7 +14,21 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, NamedTuple, TypeAlias
 
-from pflow_lower.source.positions import Location
+from pflow_lower.ir.fields import (
+    Refused,
+    boolean,
+    choice,
+    filled,
+    integer,
+    matching,
+    number,
+    read_array,
+    read_object,
+    reads,
+    string,
+)
+from pflow_lower.source.positions import JSON, Location
+from pflow_lower.support.values import INPUT_TYPES
 from pflow_lower.template.tree import Scalar, Template
 
 
@@ -64,6 +78,30 @@ def templates(value: Value) -> Iterator[TemplateValue]:
                 yield from templates(entry)
 
 
+def freeze(value: JSON) -> Value:
+    """Return an immutable copy of a JSON value, whose strings are no templates."""
+    match value:
+        case list():
+            return Array(tuple(map(freeze, value)))
+        case dict():
+            return Object(tuple((name, freeze(item)) for name, item in value.items()))
+        case _:
+            return Constant(value)
+
+
+def thaw(value: Value) -> JSON:
+    """Return a JSON value; for a template, the text that it was written as."""
+    match value:
+        case Constant(scalar):
+            return scalar
+        case TemplateValue(template):
+            return template.text
+        case Array(items):
+            return [thaw(item) for item in items]
+        case Object(entries):
+            return {name: thaw(item) for name, item in entries}
+
+
 ErrorHandling: TypeAlias = Literal["fail_fast", "continue"]
 Jitter: TypeAlias = Literal["none", "full"]
 Resolution: TypeAlias = Literal["strict", "permissive"]
@@ -88,56 +126,114 @@ STREAMS: Mapping[str, str] = MappingProxyType(
 )
 """The forms of streams, and what one item of each is."""
 
+LONGEST = 1_000_000_000
+"""The largest number of seconds, and of requests; what is longer is no limit."""
 
-class Retry(NamedTuple):
-    """Which failed items are tried again, and when; seconds, and factors of them.
+_ALIAS = r"[a-zA-Z_][a-zA-Z0-9_]*"
+_EXCEPTION = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*"
 
-    `max_attempts` counts the first one, too. Of `keys` the defaults of the others
-    depend: with a `backoff` there is a wait, and a jitter.
-    """
-
-    max_attempts: int = 3
-    wait: float = 0
-    backoff: float = 1
-    max_wait: float | None = None
-    jitter: Jitter = "none"
-    on: tuple[str | int, ...] | None = None
-    keys: tuple[str, ...] = ()
+_time_limit = number(most=LONGEST, above=0)
+_exception = matching(_EXCEPTION)
+_status = integer(400, 599)
 
 
-class RateLimit(NamedTuple):
-    """At most so many attempts in so many seconds."""
+def _failures(value: JSON) -> tuple[str | int, ...]:
+    """Read the failures that are retried: exception classes and HTTP statuses."""
+    failures = read_array(value)
+    if not failures:
+        raise Refused
+    return tuple(
+        _exception(one) if isinstance(one, str) else _status(one) for one in failures
+    )
 
-    requests: int
-    per: float
-    keys: tuple[str, ...] = ("requests", "per")
+
+def _items(value: JSON) -> JSON:
+    """Read what the items are: a template, an array, or one source to stream from."""
+    match value:
+        case str() | list():
+            return value
+        case dict() if len(value) == 1 and value.keys() <= STREAMS.keys():
+            return {form: filled(path) for form, path in value.items()}
+    raise Refused
+
+
+def _input_type(value: JSON) -> str:
+    """Read the declared type of an input."""
+    if isinstance(value, str) and value in INPUT_TYPES:
+        return value
+    raise Refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """How a node is run once per item: `docs/language.md` § 3.
+class Record:
+    """What an object of a document became: `keys` are those that it was written with.
 
-    What stands for nothing given is None, where that is no number of its own.
+    `extras` are the values of keys that are carried through untouched.
     """
 
-    items: Value
-    alias: str = "item"
-    parallel: bool = False
-    max_concurrent: int = 10
-    error_handling: ErrorHandling = "fail_fast"
-    max_retries: int = 1
-    retry_wait: float = 0
-    max_items: int | None = None
-    key: Value | None = None
-    results_to: Value | None = None
-    retry: Retry | None = None
-    timeout: float | None = None
-    batch_timeout: float | None = None
-    rate_limit: RateLimit | None = None
-    tolerated_failure_count: int | None = None
-    tolerated_failure_percentage: float | None = None
+    extras: Object = Object()
     keys: tuple[str, ...] = field(default=(), compare=False, repr=False)
     location: Location = field(default=Location(), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry(Record):
+    """Which failed items are tried again, and when; seconds, and factors of them.
+
+    `max_attempts` includes the first one. With a `backoff`, `wait` and `jitter` have
+    other defaults.
+    """
+
+    max_attempts: int = field(default=3, metadata=reads(integer(1, 100), unset=1))
+    wait: float = field(default=0, metadata=reads(number(0, LONGEST), unset=0))
+    backoff: float = field(default=1, metadata=reads(number(1, LONGEST), unset=1))
+    max_wait: float | None = field(default=None, metadata=reads(number(0, LONGEST)))
+    jitter: Jitter = field(default="none", metadata=reads(choice(Jitter), unset="none"))
+    on: tuple[str | int, ...] | None = field(default=None, metadata=reads(_failures))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimit(Record):
+    """At most so many attempts in so many seconds."""
+
+    requests: int = field(metadata=reads(integer(1, LONGEST)))
+    per: float = field(metadata=reads(number(most=LONGEST, above=0)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch(Record):
+    """How a node is run once per item: `docs/language.md` § 3.
+
+    Settings are written into the generated class in the order of the fields. None
+    stands for what is not given.
+    """
+
+    items: Value = field(metadata=reads(_items, templates="batch"))
+    max_items: int | None = field(default=None, metadata=reads(integer(1)))
+    alias: str = field(default="item", metadata=reads(matching(_ALIAS), "as"))
+    parallel: bool = field(default=False, metadata=reads(boolean, is_setting=False))
+    max_concurrent: int = field(default=10, metadata=reads(integer(1, 100)))
+    error_handling: ErrorHandling = field(
+        default="fail_fast", metadata=reads(choice(ErrorHandling))
+    )
+    tolerated_failure_count: int | None = field(
+        default=None, metadata=reads(integer(0))
+    )
+    tolerated_failure_percentage: float | None = field(
+        default=None, metadata=reads(number(0, 100))
+    )
+    max_retries: int = field(
+        default=1, metadata=reads(integer(1, 10), is_setting=False)
+    )
+    retry_wait: float = field(default=0, metadata=reads(number(0), is_setting=False))
+    retry: Retry | None = field(default=None, metadata=reads(Retry))
+    timeout: float | None = field(default=None, metadata=reads(_time_limit))
+    batch_timeout: float | None = field(default=None, metadata=reads(_time_limit))
+    rate_limit: RateLimit | None = field(default=None, metadata=reads(RateLimit))
+    key: Value | None = field(default=None, metadata=reads(filled, templates="item"))
+    results_to: Value | None = field(
+        default=None, metadata=reads(filled, templates="batch")
+    )
 
     @property
     def stream(self) -> Stream | None:
@@ -149,22 +245,21 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Record):
     """A node that runs once."""
 
-    id: str
-    type: str
-    params: Object = Object()
-    extras: Object = Object()
-    keys: tuple[str, ...] = ("id", "type", "params")
-    location: Location = field(default=Location(), compare=False, repr=False)
+    id: str = field(metadata=reads(filled))
+    type: str = field(metadata=reads(filled))
+    params: Object = field(
+        default=Object(), metadata=reads(read_object, templates="item")
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchStep(Step):
     """A node that runs once per item."""
 
-    batch: Batch
+    batch: Batch = field(metadata=reads(Batch))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,40 +275,33 @@ class GeneratedStep(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Edge:
-    """A way from one node to another, followed on one action."""
+class Edge(Record):
+    """A connection from one node to another, followed on one action."""
 
-    source: str
-    target: str
-    action: str = "default"
-    extras: Object = Object()
-    keys: tuple[str, ...] = ("from", "to")
-    location: Location = field(default=Location(), compare=False, repr=False)
+    source: str = field(metadata=reads(filled, "from"))
+    target: str = field(metadata=reads(filled, "to"))
+    action: str = field(default="default", metadata=reads(filled))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Input:
+class Input(Record):
     """A value that the workflow is given; `default` is None where it has none."""
 
     name: str
-    type: str | None = None
-    required: bool = True
-    default: Value | None = None
-    stdin: bool = False
-    extras: Object = Object()
-    keys: tuple[str, ...] = ()
-    location: Location = field(default=Location(), compare=False, repr=False)
+    type: str | None = field(default=None, metadata=reads(_input_type))
+    required: bool = field(default=True, metadata=reads(boolean))
+    default: Value | None = field(default=None, metadata=reads(freeze))
+    stdin: bool = field(default=False, metadata=reads(boolean))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
-    """A value that the workflow gives; without a source it is left out."""
+class Output(Record):
+    """A value that the workflow returns; without a source it is left out."""
 
     name: str
-    source: Value | None = None
-    extras: Object = Object()
-    keys: tuple[str, ...] = ("source",)
-    location: Location = field(default=Location(), compare=False, repr=False)
+    source: Value | None = field(
+        default=None, metadata=reads(string, templates="batch")
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
