@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 from importlib import import_module
 from keyword import kwlist
 from typing import Any
@@ -128,10 +130,25 @@ def documented(name: str) -> tuple[dict[str, bool], list[str], str]:
 
 
 @built_in
-def test_what_is_required_is_known(name: str) -> None:
-    known = found(name)
+def test_a_built_in_type_declares_its_actions(name: str) -> None:
+    assert found(name).actions == ("default", "error")
 
-    assert set(known.required) <= (known.params or set())
+
+def test_which_built_in_params_are_code() -> None:
+    runs = {name: dict(found(name).runs) for name in BUILT_IN if found(name).runs}
+
+    assert runs == {"shell": {"command": "shell"}, "code": {"code": "python"}}
+
+
+def test_no_node_is_imported_to_be_looked_up() -> None:
+    program = (
+        "import sys\n"
+        "from pflow_lower.nodetypes.catalog import Catalog\n"
+        "assert all(map(Catalog().find, Catalog().names))\n"
+        "assert not [name for name in sys.modules if 'pflow_lower.nodes.' in name]\n"
+    )
+
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_the_users_own_types_win() -> None:

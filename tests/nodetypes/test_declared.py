@@ -7,7 +7,7 @@ import pytest
 
 from pflow_lower.nodetypes.declared import Declared, declared
 
-NOTHING = Declared(None, None)
+NOTHING = Declared()
 
 
 def read(folder: Path, name: str, **sources: str) -> Declared:
@@ -61,6 +61,33 @@ def test_params(body: str, params: dict[str, bool] | None, tmp_path: Path) -> No
 )
 def test_outputs(body: str, outputs: dict[str, str] | None, tmp_path: Path) -> None:
     assert read(tmp_path, "m:C", m=f"class C:\n  {body}\n").outputs == outputs
+
+
+@pytest.mark.parametrize(
+    ("body", "actions"),
+    [
+        ("actions = ('default', 'empty')", ("default", "empty")),
+        ("actions = ['default']", ("default",)),
+        ("actions = 'default'", None),
+        ("actions = ('default', 1)", None),
+        ("actions = {'default': 'x'}", None),
+    ],
+)
+def test_actions(body: str, actions: tuple[str, ...] | None, tmp_path: Path) -> None:
+    assert read(tmp_path, "m:C", m=f"class C:\n  {body}\n").actions == actions
+
+
+@pytest.mark.parametrize(
+    ("body", "runs"),
+    [
+        ("runs = {'script': 'shell'}", {"script": "shell"}),
+        ("runs = {'script': None}", {}),
+        ("runs = ('script',)", {}),
+        ("runs = dict(script='shell')", {}),
+    ],
+)
+def test_runs(body: str, runs: dict[str, str], tmp_path: Path) -> None:
+    assert read(tmp_path, "m:C", m=f"class C:\n  {body}\n").runs == runs
 
 
 @pytest.mark.parametrize(

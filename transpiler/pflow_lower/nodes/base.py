@@ -5,6 +5,7 @@ and gives its outputs as an object.
 """
 
 from collections.abc import Mapping, MutableMapping
+from types import MappingProxyType
 from typing import ClassVar
 
 from pocketflow import AsyncNode, Node
@@ -16,10 +17,13 @@ Outputs = Mapping[str, object]
 class BuiltinNode(Node):
     """A synchronous node type of `docs/language.md` § 7.
 
-    `result` is the name of its primary output.
+    A class declares itself as users' nodes do (`docs/language.md` § 5).
     """
 
+    outputs: ClassVar[Mapping[str, str]]
     result: ClassVar[str]
+    actions: ClassVar[tuple[str, ...]]
+    runs: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     def read(self) -> object:
         """Give what `exec` needs to know, or raise over a param it cannot use."""
@@ -42,10 +46,13 @@ class BuiltinNode(Node):
 class AsyncBuiltinNode(AsyncNode):
     """An asynchronous node type of `docs/language.md` § 7.
 
-    `result` is the name of its primary output.
+    A class declares itself as users' nodes do (`docs/language.md` § 5).
     """
 
+    outputs: ClassVar[Mapping[str, str]]
     result: ClassVar[str]
+    actions: ClassVar[tuple[str, ...]]
+    runs: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     def read(self) -> object:
         """Give what `exec_async` needs to know, or raise over a param it cannot use."""

@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 from itertools import count
 from keyword import iskeyword
 from types import CodeType, ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 from pflow_lower.nodes import params
 from pflow_lower.nodes.base import BuiltinNode, Outputs
@@ -54,7 +54,11 @@ class CodeNode(BuiltinNode):
     print is not caught. (`docs/language.md` § 7)
     """
 
-    result: ClassVar[str] = "result"
+    params = {"code": "required", "inputs": "optional", "timeout": "optional"}
+    outputs = {"result": "any", "stdout": "string", "stderr": "string"}
+    result = "result"
+    actions = ("default", "error")
+    runs = {"code": "python"}
 
     def read(self) -> _Job:
         """Read `code`, `inputs` and `timeout`; code that is no Python is an error."""

@@ -1,7 +1,5 @@
 """The node type `echo`: hands on what it is given."""
 
-from typing import ClassVar
-
 from pflow_lower.nodes.base import BuiltinNode, Outputs
 
 
@@ -11,7 +9,9 @@ class EchoNode(BuiltinNode):
     A `value` that is null counts as given (`docs/language.md` § 7).
     """
 
-    result: ClassVar[str] = "value"
+    outputs = {"value": "any"}
+    result = "value"
+    actions = ("default", "error")
 
     def read(self) -> object:
         """Choose what to hand on."""

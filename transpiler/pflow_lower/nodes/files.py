@@ -7,7 +7,6 @@ used TypeError or ValueError.
 
 import os
 from dataclasses import dataclass
-from typing import ClassVar
 
 from pflow_lower.nodes import params, transfer
 from pflow_lower.nodes.base import BuiltinNode, Outputs
@@ -38,7 +37,10 @@ class _Journey:
 class ReadFileNode(BuiltinNode):
     """Gives the contents of a text file exactly, line breaks and all."""
 
-    result: ClassVar[str] = "content"
+    params = {"file_path": "required", "encoding": "optional"}
+    outputs = {"content": "string", "file_path": "string"}
+    result = "content"
+    actions = ("default", "error")
 
     def read(self) -> _Reading:
         """Read `file_path` and `encoding`."""
@@ -66,7 +68,15 @@ class WriteFileNode(BuiltinNode):
     the text they become inside a string.
     """
 
-    result: ClassVar[str] = "written"
+    params = {
+        "file_path": "required",
+        "content": "required",
+        "append": "optional",
+        "encoding": "optional",
+    }
+    outputs = {"written": "boolean", "file_path": "string"}
+    result = "written"
+    actions = ("default", "error")
 
     def read(self) -> _Writing:
         """Read `file_path`, `content` (null is no text), `append` and `encoding`."""
@@ -120,7 +130,14 @@ class CopyFileNode(_JourneyNode):
     An existing destination is an error unless `overwrite` is true.
     """
 
-    result: ClassVar[str] = "copied"
+    params = {
+        "source_path": "required",
+        "dest_path": "required",
+        "overwrite": "optional",
+    }
+    outputs = {"copied": "boolean"}
+    result = "copied"
+    actions = ("default", "error")
 
     def exec(self, prep_res: _Journey) -> Outputs:
         """Copy the file."""
@@ -136,7 +153,14 @@ class MoveFileNode(_JourneyNode):
     An existing destination is an error unless `overwrite` is true.
     """
 
-    result: ClassVar[str] = "moved"
+    params = {
+        "source_path": "required",
+        "dest_path": "required",
+        "overwrite": "optional",
+    }
+    outputs = {"moved": "boolean"}
+    result = "moved"
+    actions = ("default", "error")
 
     def exec(self, prep_res: _Journey) -> Outputs:
         """Move the file."""
@@ -149,7 +173,10 @@ class MoveFileNode(_JourneyNode):
 class DeleteFileNode(BuiltinNode):
     """Deletes a file or a link; a missing file is an error, so is a directory."""
 
-    result: ClassVar[str] = "deleted"
+    params = {"file_path": "required"}
+    outputs = {"deleted": "boolean"}
+    result = "deleted"
+    actions = ("default", "error")
 
     def read(self) -> str:
         """Read `file_path`."""

@@ -3,7 +3,6 @@
 import re
 import time
 from dataclasses import dataclass
-from typing import ClassVar
 
 from pflow_lower.nodes import params
 from pflow_lower.nodes.answers import quoted, read_json, retry_after
@@ -50,7 +49,25 @@ class HttpNode(AsyncBuiltinNode):
     server carries none of the secrets. (`docs/language.md` § 7)
     """
 
-    result: ClassVar[str] = "response"
+    params = {
+        "url": "required",
+        "method": "optional",
+        "headers": "optional",
+        "params": "optional",
+        "body": "optional",
+        "auth_token": "optional",
+        "timeout": "optional",
+        "follow_redirects": "optional",
+        "ignore_errors": "optional",
+    }
+    outputs = {
+        "response": "any",
+        "status_code": "number",
+        "response_headers": "object",
+        "response_time": "number",
+    }
+    result = "response"
+    actions = ("default", "error")
 
     def read(self) -> _Job:
         """Read `url` and all that goes with it."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 from pflow_lower.nodes import model_options, params
 from pflow_lower.nodes.answers import quoted, read_json
@@ -43,7 +43,20 @@ class LLMNode(AsyncBuiltinNode):
     written to the library's log. (`docs/language.md` § 7)
     """
 
-    result: ClassVar[str] = "response"
+    params = {
+        "prompt": "required",
+        "model": "optional",
+        "system": "optional",
+        "temperature": "optional",
+        "max_tokens": "optional",
+        "images": "optional",
+        "output_schema": "optional",
+        "model_options": "optional",
+        "timeout": "optional",
+    }
+    outputs = {"response": "any", "model": "string", "llm_usage": "object"}
+    result = "response"
+    actions = ("default", "error")
 
     def read(self) -> _Question:
         """Read `prompt` and all that goes with it."""

@@ -4,7 +4,6 @@ import os
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 from pflow_lower.nodes import params, process
 from pflow_lower.nodes.base import AsyncBuiltinNode, Outputs
@@ -35,7 +34,25 @@ class ShellNode(AsyncBuiltinNode):
     their line breaks (`docs/language.md` § 7).
     """
 
-    result: ClassVar[str] = "stdout"
+    params = {
+        "command": "required",
+        "stdin": "optional",
+        "cwd": "optional",
+        "env": "optional",
+        "timeout": "optional",
+        "ignore_errors": "optional",
+        "strip_newline": "optional",
+    }
+    outputs = {
+        "stdout": "string",
+        "stderr": "string",
+        "exit_code": "number",
+        "lines": "array",
+        "files": "array",
+    }
+    result = "stdout"
+    actions = ("default", "error")
+    runs = {"command": "shell"}
 
     def read(self) -> _Job:
         """Read `command` and all that goes with it."""

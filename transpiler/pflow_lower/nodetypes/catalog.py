@@ -1,20 +1,23 @@
-"""What is known of the built-in node types: params, outputs, primary result.
+"""Look up node types: where a type is imported from, and what its class declares.
 
-Data only, no node is imported. It is the table of `docs/language.md` § 7; a test
-holds it and the classes in `nodes/` together.
+A built-in class and a user's declare themselves in the same way, and are read in the
+same way, from their source (`declared.py`): no node is imported here.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from keyword import iskeyword
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple, TypeAlias
 
-Kind: TypeAlias = Literal[
-    "string", "path", "number", "boolean", "object", "array", "any"
-]
-"""What is known of a value before anything runs. A string may hold JSON, a path not."""
+from pflow_lower.nodetypes import declared
+from pflow_lower.nodetypes.declared import Declared
+
+Kind: TypeAlias = declared.Kind | Literal["path"]
+"""What is known of a value before a run. A string may hold JSON, a path may not."""
 
 _REFERENCE = re.compile(
     r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*"
@@ -44,10 +47,10 @@ class ImportReference(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "ImportReference | None":
-        """Read an import reference; None where the text is none.
+        """Return the import reference that a text is, or None.
 
-        Only ASCII identifiers that are no keywords are taken: the text ends up
-        in the generated module as code, inside a class, where Python would read
+        Only ASCII identifiers that are not keywords are accepted: the text becomes
+        code in the generated module, inside a class, where Python would read
         `Outer.__Inner` as another name.
         """
         if not _REFERENCE.fullmatch(text) or any(
@@ -60,108 +63,35 @@ class ImportReference(NamedTuple):
         return f"{self.module}:{self.name}"
 
 
+_BUILT_IN_PACKAGE = "pflow_lower.nodes."
+_BUILT_IN: Mapping[str, str] = {
+    "shell": "shell:ShellNode",
+    "read-file": "files:ReadFileNode",
+    "write-file": "files:WriteFileNode",
+    "copy-file": "files:CopyFileNode",
+    "move-file": "files:MoveFileNode",
+    "delete-file": "files:DeleteFileNode",
+    "code": "code:CodeNode",
+    "http": "http:HttpNode",
+    "llm": "llm:LLMNode",
+    "echo": "echo:EchoNode",
+}
+
+
 class NodeType(NamedTuple):
-    """A node type; `params` and `outputs` are None where they are not known."""
+    """A node type: where its class is, and what that declares (`Declared`)."""
 
     reference: ImportReference
     required: tuple[str, ...] = ()
     params: frozenset[str] | None = None
     outputs: Mapping[str, Kind] | None = None
+    actions: tuple[str, ...] | None = None
+    runs: Mapping[str, str] = MappingProxyType({})
 
     @property
     def is_built_in(self) -> bool:
-        """Whether it is one of ours: what it leaves when it fails is known, too."""
-        return self.reference.module.startswith("pflow_lower.nodes.")
-
-
-def _built_in(
-    module: str, name: str, required: str, optional: str, outputs: Mapping[str, Kind]
-) -> NodeType:
-    return NodeType(
-        ImportReference(f"pflow_lower.nodes.{module}", name),
-        tuple(required.split()),
-        frozenset(required.split() + optional.split()),
-        MappingProxyType(dict(outputs)),
-    )
-
-
-_BUILT_IN: Mapping[str, NodeType] = {
-    "shell": _built_in(
-        "shell",
-        "ShellNode",
-        "command",
-        "stdin cwd env timeout ignore_errors strip_newline",
-        {
-            "stdout": "string",
-            "stderr": "string",
-            "exit_code": "number",
-            "lines": "array",
-            "files": "array",
-        },
-    ),
-    "read-file": _built_in(
-        "files",
-        "ReadFileNode",
-        "file_path",
-        "encoding",
-        {"content": "string", "file_path": "string"},
-    ),
-    "write-file": _built_in(
-        "files",
-        "WriteFileNode",
-        "file_path content",
-        "append encoding",
-        {"written": "boolean", "file_path": "string"},
-    ),
-    "copy-file": _built_in(
-        "files",
-        "CopyFileNode",
-        "source_path dest_path",
-        "overwrite",
-        {"copied": "boolean"},
-    ),
-    "move-file": _built_in(
-        "files",
-        "MoveFileNode",
-        "source_path dest_path",
-        "overwrite",
-        {"moved": "boolean"},
-    ),
-    "delete-file": _built_in(
-        "files", "DeleteFileNode", "file_path", "", {"deleted": "boolean"}
-    ),
-    "code": _built_in(
-        "code",
-        "CodeNode",
-        "code",
-        "inputs timeout",
-        {"result": "any", "stdout": "string", "stderr": "string"},
-    ),
-    "http": _built_in(
-        "http",
-        "HttpNode",
-        "url",
-        "method headers params body auth_token timeout follow_redirects ignore_errors",
-        {
-            "response": "any",
-            "status_code": "number",
-            "response_headers": "object",
-            "response_time": "number",
-        },
-    ),
-    "llm": _built_in(
-        "llm",
-        "LLMNode",
-        "prompt",
-        "model system temperature max_tokens images output_schema model_options"
-        " timeout",
-        {"response": "any", "model": "string", "llm_usage": "object"},
-    ),
-    "echo": NodeType(
-        ImportReference("pflow_lower.nodes.echo", "EchoNode"),
-        outputs=MappingProxyType({"value": "any"}),
-    ),
-}
+        """Whether it is one of ours, so that its outputs after a failure are known."""
+        return self.reference.module.startswith(_BUILT_IN_PACKAGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +99,7 @@ class Catalog:
     """The node types of one lowering: the built-in ones and the user's.
 
     `own` maps a type name to an import reference; it wins over a built-in.
-    `folders` are where modules are looked for, besides `sys.path`.
+    `folders` are searched for modules before `sys.path`.
     """
 
     own: Mapping[str, ImportReference] = field(default_factory=dict)
@@ -179,10 +109,9 @@ class Catalog:
     )
 
     def find(self, name: str) -> NodeType | None:
-        """Give what is known of a type, or None: it must exist when it runs.
+        """Return what is known of a type, or None: it must exist when it runs.
 
-        Of a type of the user's that is what its class declares, if its source is
-        here: `declared.py`. It may differ from one machine to another, so only
+        What is known of a user's type may differ from one machine to another, so only
         checks may ask; what is written depends on `reference`.
         """
         if name not in self._found:
@@ -190,31 +119,45 @@ class Catalog:
         return self._found[name]
 
     def reference(self, name: str) -> ImportReference | None:
-        """Give where a type is imported from, None if by entry point, in the run."""
+        """Return where a type is imported from; None if by entry point, in the run."""
         if name in self.own:
             return self.own[name]
         if name in _BUILT_IN:
-            return _BUILT_IN[name].reference
+            return ImportReference.parse(_BUILT_IN_PACKAGE + _BUILT_IN[name])
         return ImportReference.parse(name)
 
     def _look_up(self, name: str) -> NodeType | None:
-        if name in _BUILT_IN and name not in self.own:
-            return _BUILT_IN[name]
-        # Late: most workflows have no nodes but ours.
-        from pflow_lower.nodetypes.declared import declared, entry_point
-
         reference = self.reference(name)
         if reference is None and ":" not in name:
-            reference = ImportReference.parse(entry_point(name) or "")
+            reference = ImportReference.parse(declared.entry_point(name) or "")
         if reference is None:
             return None
-        known = declared(reference.module, reference.name, self.folders)
-        if known.params is None:
-            return NodeType(reference, outputs=known.outputs)
-        required = tuple(name for name in known.params if known.params[name])
-        return NodeType(reference, required, frozenset(known.params), known.outputs)
+        if name in _BUILT_IN and name not in self.own:
+            return _node_type(reference, _built_in(reference))
+        found = declared.declared(reference.module, reference.name, self.folders)
+        return _node_type(reference, found)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the types that it knows."""
         return (*_BUILT_IN, *self.own)
+
+
+@cache
+def _built_in(reference: ImportReference) -> Declared:
+    """Read a built-in class: its own file, and no other."""
+    *folders, module = reference.module.split(".")[1:]
+    file = Path(__file__).parents[1].joinpath(*folders, f"{module}.py")
+    return declared.declared_in(file.read_bytes(), reference.name)
+
+
+def _node_type(reference: ImportReference, known: Declared) -> NodeType:
+    params = known.params
+    return NodeType(
+        reference,
+        tuple(name for name, required in (params or {}).items() if required),
+        None if params is None else frozenset(params),
+        known.outputs,
+        known.actions,
+        known.runs,
+    )

@@ -1,36 +1,32 @@
-"""What a node class says of itself, read from its source: nothing of it is run.
+"""Read what a node class declares from its source, without running any of it.
 
-    class Upper(Node):
-        params = {"text": "required", "style": "optional"}   # or names: all optional
-        outputs = {"text": "string", "words": "number"}      # or names: of any kind
-        result = "text"
+    class Query(Node):
+        params = {"sql": "required", "limit": "optional"}   # or names: all optional
+        outputs = {"rows": "array", "count": "number"}      # or names: of any kind
+        result = "rows"
+        actions = ("default", "empty")
+        runs = {"sql": "sql"}                               # a param that is code
 
-Modules are looked for as Python would in folders, and read as text: neither a module
-nor a package that it is in is imported. Classes are followed through imports and to
-their bases, so long as there is source to read. What is not written out, or is of
-another form, is not known, and then nothing is checked.
+Modules are searched for in folders as Python does it, and read as text: neither a
+module nor its package is imported. Imports and base classes are followed as long as
+there is source to read. A value that is not a literal of one of these forms is not
+known, and then nothing is checked.
 """
 
 import ast
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard, get_args
 
 GROUP = "pflow_lower.nodes"
 """The entry point group under which packages register node types by name."""
 
 Kind: TypeAlias = Literal["string", "number", "boolean", "object", "array", "any"]
 
-_KINDS: Mapping[str, Kind] = {
-    "string": "string",
-    "number": "number",
-    "boolean": "boolean",
-    "object": "object",
-    "array": "array",
-    "any": "any",
-}
+_KINDS: Mapping[str, Kind] = {kind: kind for kind in get_args(Kind)}
 _USES = {"required": True, "optional": False}
 _INIT = "__init__.py"
 _ENDS = frozenset({"pocketflow", "pflow_lower", "builtins", "typing", "abc"})
@@ -40,48 +36,56 @@ _MOST_HOPS = 20
 
 
 class Declared(NamedTuple):
-    """What a class declares; None where nothing is known."""
+    """What a class declares; None, or an empty `runs`, where nothing is known."""
 
     params: Mapping[str, bool] | None = None
-    """For each param whether it is required."""
+    """Whether each param is required."""
     outputs: Mapping[str, Kind] | None = None
-    """For each output its kind."""
+    """The kind of each output."""
+    actions: tuple[str, ...] | None = None
+    """The actions that the node may end with."""
+    runs: Mapping[str, str] = MappingProxyType({})
+    """The language of each param that is code, such as `shell` or `python`."""
 
 
 def declared(module: str, name: str, folders: tuple[str, ...] = ()) -> Declared:
-    """Give what a class declares, whose module is in one of some folders or `sys.path`.
+    """Return what a class declares; its module is in one of `folders` or `sys.path`.
 
-    `name` may have dots, for a class inside of another.
+    `name` has dots for a class inside another.
     """
-    found = _attributes(_Place(module, name), (*folders, *sys.path))
-    outputs = _outputs(found.get("outputs"), found.get("result"))
-    return Declared(_params(found.get("params")), outputs)
+    return _declared(_attributes(_Place(module, name), (*folders, *sys.path)))
+
+
+def declared_in(source: bytes, name: str) -> Declared:
+    """Return what a class declares in this source alone, its bases left out."""
+    node = _bound(ast.parse(source), name)
+    return _declared(dict(_assigned(node)) if isinstance(node, ast.ClassDef) else {})
 
 
 def entry_point(name: str) -> str | None:
-    """Give the import reference that an installed package has for a node type."""
-    from importlib.metadata import entry_points  # late: it takes its time
+    """Return the import reference that an installed package has for a node type."""
+    from importlib.metadata import entry_points  # late: slow to import
 
     found = next(iter(entry_points(group=GROUP, name=name)), None)
     return found.value if found else None
 
 
 class _Place(NamedTuple):
-    """A name in a module, with dots in it for what is inside of a class."""
+    """A name in a module, with dots for what is inside a class."""
 
     module: str
     name: str
 
 
 class _Source(NamedTuple):
-    """A module as text, and the package that its relative imports begin at."""
+    """A parsed module, and the package that its relative imports start from."""
 
     tree: ast.Module
     package: str
 
 
 def _attributes(place: _Place, path: Sequence[str]) -> dict[str, Any]:
-    """Give the attributes of a class, as far as they are literals: else None."""
+    """Return the attributes of a class; one that is not a literal is None."""
     classes: list[tuple[_Place, ast.ClassDef]] = []
     waiting = [place]
     while waiting and len(classes) < _MOST_HOPS:
@@ -90,7 +94,7 @@ def _attributes(place: _Place, path: Sequence[str]) -> dict[str, Any]:
             classes.append(here)
             bases = (ast.unparse(base) for base in here[1].bases)
             waiting[:0] = [_Place(here[0].module, base) for base in bases]
-    # A class that is a base of several comes after all of them, as in Python.
+    # A base of several classes comes after all of them, as in Python.
     return {
         name: value
         for node in dict(reversed(classes)).values()
@@ -117,7 +121,7 @@ def _literal(node: ast.expr) -> Any:
 
 
 def _find(place: _Place, path: Sequence[str]) -> tuple[_Place, ast.ClassDef] | None:
-    """Give the definition of a class, through imports, and where it stands."""
+    """Return the definition of a class, found through imports, and its place."""
     for _ in range(_MOST_HOPS):
         if place.module.partition(".")[0] in _ENDS:
             return None
@@ -137,7 +141,7 @@ def _find(place: _Place, path: Sequence[str]) -> tuple[_Place, ast.ClassDef] | N
 
 
 def _inner(node: ast.ClassDef, names: str) -> ast.ClassDef | None:
-    """Give a class inside of a class, or the class itself."""
+    """Return a class inside a class, or the class itself."""
     for name in filter(None, names.split(".")):
         found = _bound(node, name)
         if not isinstance(found, ast.ClassDef):
@@ -149,7 +153,7 @@ def _inner(node: ast.ClassDef, names: str) -> ast.ClassDef | None:
 def _bound(
     scope: ast.Module | ast.ClassDef, name: str
 ) -> ast.ClassDef | ast.Import | ast.ImportFrom | None:
-    """Give the last statement of a scope that binds a name as a class or an import."""
+    """Return the last statement that binds a name to a class or an import."""
     for node in reversed(scope.body):
         match node:
             case ast.ClassDef() if node.name == name:
@@ -162,7 +166,7 @@ def _bound(
 
 
 def _imported(node: ast.Import | ast.ImportFrom, name: str, package: str) -> _Place:
-    """Give the place that an imported name stands for."""
+    """Return the place that an imported name refers to."""
     head, _, rest = name.partition(".")
     for each in node.names:
         if (each.asname or each.name.partition(".")[0]) != head:
@@ -178,7 +182,7 @@ def _imported(node: ast.Import | ast.ImportFrom, name: str, package: str) -> _Pl
 
 
 def _source(module: str, path: Sequence[str]) -> _Source | None:
-    """Read a module, or None where it is not there, or cannot be read."""
+    """Read a module; None where it is missing or cannot be read."""
     file = _file(module, path)
     if file is None:
         return None
@@ -194,7 +198,7 @@ def _source(module: str, path: Sequence[str]) -> _Source | None:
 
 
 def _file(module: str, path: Sequence[str]) -> str | None:
-    """Find the file of a module as Python does in folders, namespace packages too."""
+    """Find the file of a module as Python does, namespace packages included."""
     folders: Sequence[str] = path
     file: str | None = None
     for part in module.split("."):
@@ -213,28 +217,30 @@ def _file(module: str, path: Sequence[str]) -> str | None:
     return file
 
 
+def _declared(attributes: Mapping[str, Any]) -> Declared:
+    actions, runs = attributes.get("actions"), attributes.get("runs")
+    return Declared(
+        _params(attributes.get("params")),
+        _outputs(attributes.get("outputs"), attributes.get("result")),
+        tuple(actions) if _is_names(actions) else None,
+        runs if _is_table(runs) else {},
+    )
+
+
 def _params(value: Any) -> Mapping[str, bool] | None:
     if _is_names(value):
         return dict.fromkeys(value, False)
-    if isinstance(value, dict) and _is_names([*value]):
-        uses = [_USES.get(use) for use in value.values() if isinstance(use, str)]
-        if len(uses) == len(value) and None not in uses:
-            return {name: value[name] == "required" for name in value}
+    if _is_table(value) and _USES.keys() >= {*value.values()}:
+        return {name: _USES[use] for name, use in value.items()}
     return None
 
 
 def _outputs(value: Any, result: Any) -> Mapping[str, Kind] | None:
-    """Give the outputs; the primary one is among them in any case."""
+    """Return the outputs, with the primary one always among them."""
     if _is_names(value):
         outputs = dict.fromkeys(value, _KINDS["any"])
-    elif isinstance(value, dict) and _is_names([*value]):
-        outputs = {
-            name: _KINDS[kind]
-            for name, kind in value.items()
-            if isinstance(kind, str) and kind in _KINDS
-        }
-        if len(outputs) < len(value):
-            return None
+    elif _is_table(value) and _KINDS.keys() >= {*value.values()}:
+        outputs = {name: _KINDS[kind] for name, kind in value.items()}
     else:
         return None
     if isinstance(result, str):
@@ -242,7 +248,13 @@ def _outputs(value: Any, result: Any) -> Mapping[str, Kind] | None:
     return outputs
 
 
-def _is_names(value: Any) -> bool:
-    return isinstance(value, list | tuple) and all(
-        isinstance(name, str) for name in value
-    )
+def _is_names(value: Any) -> TypeGuard[Sequence[str]]:
+    return isinstance(value, list | tuple) and _are_strings(value)
+
+
+def _is_table(value: Any) -> TypeGuard[Mapping[str, str]]:
+    return isinstance(value, dict) and _are_strings([*value, *value.values()])
+
+
+def _are_strings(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
