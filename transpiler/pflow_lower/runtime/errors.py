@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pflow_lower.support.secrets import mask
+from pflow_lower.support.text import shorten
+
+_SHOWN = 80
+"""How many characters of an item a message shows."""
 
 
 class RunError(Exception):
@@ -57,7 +61,8 @@ class BatchError(StepError):
         item: Any,
         output: dict[str, Any],
     ) -> None:
-        super().__init__(node_id, f"item {index} ({_short(item)}): {message}", output)
+        shown = shorten(mask(repr(item)), _SHOWN)
+        super().__init__(node_id, f"item {index} ({shown}): {message}", output)
         self.index = index
         self.item = item
         self.results: list[Any] = output["results"]
@@ -111,8 +116,3 @@ def _masked(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _masked(each) for key, each in value.items()}
     return [_masked(each) for each in value] if isinstance(value, list) else value
-
-
-def _short(item: Any) -> str:
-    text = mask(repr(item))
-    return text if len(text) <= 80 else f"{text[:79]}…"

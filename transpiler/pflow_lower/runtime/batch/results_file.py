@@ -21,6 +21,7 @@ from typing import Any
 from pflow_lower.runtime.batch.paths import spelled_out
 from pflow_lower.runtime.errors import RunError, describe
 from pflow_lower.support.atomic import is_special, keep_mode, write_all
+from pflow_lower.support.text import to_utf8
 from pflow_lower.support.values import plain, type_name
 
 if sys.platform != "win32":
@@ -234,8 +235,7 @@ def _line(index: int, record: Mapping[str, Any]) -> bytes:
         if key != "index":
             json_value = _encode(value if type(value) is str else plain(value))
             members.append(f"{_encode(str(key))}:{json_value}")
-    # A lone surrogate has no UTF-8; as an escape it is JSON all the same.
-    return f"{{{','.join(members)}}}\n".encode("utf-8", "backslashreplace")
+    return to_utf8(f"{{{','.join(members)}}}\n")
 
 
 def _open(path: str, target: str, draft: str) -> FileIO:

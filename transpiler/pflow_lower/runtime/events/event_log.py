@@ -15,6 +15,7 @@ from json import JSONEncoder
 
 from pflow_lower.runtime.errors import RunError
 from pflow_lower.runtime.events.events import QUIET, Event
+from pflow_lower.support.text import to_utf8
 
 logger = logging.getLogger("pflow_lower.runtime")
 
@@ -102,8 +103,7 @@ def _line(event: Event) -> bytes:
         for name, value in fields
         if value is not None and value is not False
     }
-    # A lone surrogate has no UTF-8; as an escape it is JSON all the same.
-    return _encode(told).encode("utf-8", "backslashreplace") + b"\n"
+    return to_utf8(f"{_encode(told)}\n")
 
 
 def _ends_within_line(path: str) -> bool:

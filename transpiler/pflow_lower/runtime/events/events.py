@@ -6,13 +6,13 @@ result.
 """
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Literal, NamedTuple, TypeAlias
+
+from pflow_lower.support.threads import start_thread
 
 logger = logging.getLogger("pflow_lower.runtime")
 
@@ -28,9 +28,6 @@ EventKind: TypeAlias = Literal[
 
 QUIET = 0.2
 """Seconds without an event after which listeners are flushed."""
-
-_SIGNALS_EVERY = 0.1
-"""Seconds after which a waiting thread looks whether a signal has arrived."""
 
 _EPOCH = time.time() - time.monotonic()
 
@@ -107,14 +104,7 @@ class Events:
         self._listeners = tuple(listeners)
         self._queue: SimpleQueue[Event | None] = SimpleQueue()
         self._blamed: set[int] = set()
-        self._closed = threading.Event()
-        self._thread = threading.Thread(
-            target=copy_context().run,
-            args=(self._deliver,),
-            name="pflow-lower-events",
-            daemon=True,  # an interrupted program need not wait for a listener
-        )
-        self._thread.start()
+        self._delivery = start_thread(self._deliver, "pflow-lower-events")
 
     def emit(self, event: Event) -> None:
         """Let listeners know, some time soon; from any thread or task.
@@ -130,12 +120,7 @@ class Events:
         then go on until the program ends.
         """
         self._queue.put(None)
-        # A signal that arrives while this thread is about to block would not be
-        # seen until something else woke it, so it never blocks for long. Nor does
-        # it wait in `join`: a thread counts as over once that was interrupted.
-        while not self._closed.wait(_SIGNALS_EVERY):
-            pass
-        self._thread.join()
+        self._delivery.join()
 
     def _deliver(self) -> None:
         timeout = None
@@ -152,7 +137,6 @@ class Events:
                 self._call(listener, listener, event)
             timeout = QUIET
         self._call_all("close")
-        self._closed.set()
 
     def _call_all(self, name: str) -> None:
         for listener in self._listeners:

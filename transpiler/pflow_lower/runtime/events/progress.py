@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from pflow_lower.runtime.errors import RunError
 from pflow_lower.runtime.events.events import Event
+from pflow_lower.support.text import printable, shorten
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -87,7 +88,7 @@ class Progress:
     def _bar_of(self, event: Event) -> "tqdm[Any]":
         on_terminal = self._stream.isatty()
         return self._bar_type(
-            desc=_name(event.node_id),
+            desc=printable(shorten(event.node_id, _LONGEST_NAME)),
             total=event.total,
             file=self._stream,
             unit=" items",
@@ -136,15 +137,6 @@ class _Batch:
             seconds = f"{self._held_for:.1f}".removesuffix(".0")
             notes.insert(0, f"held back {seconds} s")
         self.bar.set_postfix_str(", ".join(notes), refresh=False)
-
-
-def _name(node_id: str) -> str:
-    """Write a node id so that a terminal shows it, and obeys nothing in it."""
-    name = "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode()
-        for char in node_id
-    )
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
 def _bar_type() -> "type[tqdm[Any]]":

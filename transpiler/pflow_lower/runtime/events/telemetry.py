@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from pflow_lower.runtime.errors import RunError
 from pflow_lower.runtime.events.events import Event, now
+from pflow_lower.support.text import to_utf8
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -171,7 +172,7 @@ def _text(message: str | None) -> str | None:
     """Write out lone surrogates, for which exporters lose all that goes with them."""
     if message is None:
         return None
-    return message.encode("utf-8", "backslashreplace").decode()
+    return to_utf8(message).decode()
 
 
 def _nanoseconds(time: float) -> int:

@@ -7,11 +7,12 @@ while one is on its way, rows of other workers gather for the next.
 import atexit
 from concurrent.futures import Future
 from contextlib import suppress
-from threading import Condition, Thread
+from threading import Condition
 
 from pflow_lower.runtime.errors import describe
 from pflow_lower.runtime.journal.errors import JournalError
 from pflow_lower.runtime.journal.file import JournalFile, Write
+from pflow_lower.support.threads import start_thread
 
 _Waiting = tuple[Write, "Future[None]"]
 
@@ -30,9 +31,8 @@ class Writer:
         self._closing = False
         self._failure: str | None = None
         self._changed = Condition()
-        # It must not keep a program alive that forgets to close its journal.
-        self._thread = Thread(target=self._run, name="pflow-journal", daemon=True)
-        self._thread.start()
+        # It does not keep a program alive that forgets to close its journal.
+        self._thread = start_thread(self._run, "pflow-journal")
         atexit.register(self.close)
 
     def write(self, write: Write) -> Future[None]:

@@ -15,9 +15,9 @@ from pflow_lower.runtime.flow import WorkflowFlow, run_flow
 from pflow_lower.runtime.journal.errors import JournalError
 from pflow_lower.runtime.program.options import listeners, parser_for, read_inputs
 from pflow_lower.support.secrets import mask, register_fields
+from pflow_lower.support.statuses import ExitStatus
+from pflow_lower.support.text import to_utf8
 from pflow_lower.support.values import plain
-
-FAILED, WRONG_USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
 
 def main(
@@ -36,25 +36,26 @@ def main(
         register_fields(_texts(inputs))
         told = tuple(listeners(options))
     except RunError as error:
-        _exit(WRONG_USAGE, f"error: {error}")
+        _exit(ExitStatus.WRONG_USAGE, f"error: {error}")
     signal.signal(signal.SIGTERM, _terminate)
     try:
         # What nodes print must not get between the lines of the JSON.
         with redirect_stdout(sys.stderr):
             outputs = run_flow(flow, inputs, journal=options.journal, on_event=told)
     except KeyboardInterrupt as error:
-        _leave(TERMINATED if error.args else INTERRUPTED, options.journal)
+        status = ExitStatus.TERMINATED if error.args else ExitStatus.INTERRUPTED
+        _leave(status, options.journal)
     except JournalError as error:
-        _exit(WRONG_USAGE, f"error: {error}")
+        _exit(ExitStatus.WRONG_USAGE, f"error: {error}")
     except BaseException as error:  # also a SystemExit that a node raised
         if options.verbose:
             sys.stderr.write(mask("".join(traceback.format_exception(error))))
-        _exit(FAILED, f"error: {describe(error)}")
+        _exit(ExitStatus.FAILED, f"error: {describe(error)}")
     if flow.outputs_for is None:
         # It is the store that is printed: whoever gave a key does not ask for it.
         outputs |= {name: mask(text) for name, text in _texts(inputs)}
     _print(outputs)
-    _exit(0)
+    _exit(ExitStatus.OK)
 
 
 def _texts(inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -71,22 +72,23 @@ def _print(outputs: Mapping[str, Any]) -> None:
     sys.set_int_max_str_digits(0)  # a number that was worked out can be printed, too
     text = json.dumps(plain(outputs), ensure_ascii=False, indent=2)
     try:
-        # A lone surrogate has no UTF-8; as an escape it is JSON all the same.
-        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace") + b"\n")
+        sys.stdout.buffer.write(to_utf8(f"{text}\n"))
         sys.stdout.buffer.flush()
     except OSError as error:
         # What is left in the buffer must not be tried again when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        _exit(WRONG_USAGE, f"error: cannot write the outputs: {error.strerror}")
+        _exit(
+            ExitStatus.WRONG_USAGE, f"error: cannot write the outputs: {error.strerror}"
+        )
 
 
-def _exit(status: int, message: str = "") -> NoReturn:
+def _exit(status: ExitStatus, message: str = "") -> NoReturn:
     if message:
         sys.stderr.write(f"{mask(message)}\n")
     sys.exit(status)
 
 
-def _leave(status: int, journal: str | None) -> NoReturn:
+def _leave(status: ExitStatus, journal: str | None) -> NoReturn:
     """Exit at once: a thread that goes on must not keep the program alive."""
     goes_on = f"; to go on, run it again with --journal {journal}" if journal else ""
     sys.stderr.write(f"interrupted{goes_on}\n")

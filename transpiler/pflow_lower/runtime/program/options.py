@@ -12,6 +12,7 @@ from pflow_lower.runtime.events.events import OnEvent
 from pflow_lower.runtime.events.progress import progress
 from pflow_lower.runtime.inputs import NOT_GIVEN, Input, check_names, fill_inputs
 from pflow_lower.support.secrets import mask
+from pflow_lower.support.text import shorten
 
 _SHOWN = 80
 
@@ -122,8 +123,7 @@ def _value(where: str, text: str, declared: str | None) -> Any:
     except (ValueError, RecursionError):
         if declared is None:
             return text
-    shown = mask(text)
-    shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
+    shown = shorten(mask(text), _SHOWN)
     raise InputError(f"{where}: {shown!r} is no JSON, but the input is {declared}")
 
 
