@@ -10,15 +10,11 @@ import py_compile
 import subprocess
 import sys
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
+from goldens import NamedGolden
 from places import ROOT, SUPPORT
 from syrupy.assertion import SnapshotAssertion
-from syrupy.data import Snapshot, SnapshotCollection
-from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
-from syrupy.location import PyTestLocation
-from syrupy.types import SnapshotIndex
 from valid_fixtures import FIXTURES, FOLDER, Fixture, run_program
 
 GOLDENS = Path(__file__).parent / "__snapshots__" / "test_golden"
@@ -33,56 +29,17 @@ any_fixture = pytest.mark.parametrize(
 )
 
 
-class Golden(SingleFileSnapshotExtension):
-    """A text in a file whose name is the one that the test gives.
-
-    Syrupy tells by names which files of the folder belong to which tests; a file
-    of this kind belongs to the test function `test`.
-    """
-
-    _write_mode = WriteMode.TEXT
-    test: ClassVar[str]
-
-    @classmethod
-    def get_snapshot_name(
-        cls, *, test_location: PyTestLocation, index: SnapshotIndex = 0
-    ) -> str:
-        return test_location.testname
-
-    @classmethod
-    def get_file_basename(
-        cls, *, test_location: PyTestLocation, index: SnapshotIndex
-    ) -> str:
-        return str(index)
-
-    @classmethod
-    def matches_test_location(
-        cls, *, test_location: PyTestLocation, snapshot_location: str
-    ) -> bool:
-        return test_location.testname == cls.test_of(snapshot_location)
-
-    def read_snapshot_collection(self, *, snapshot_location: str) -> SnapshotCollection:
-        collection = SnapshotCollection(location=snapshot_location)
-        collection.add(Snapshot(name=self.test_of(snapshot_location)))
-        return collection
-
-    @classmethod
-    def test_of(cls, location: str) -> str:
-        name = Path(location).name.removesuffix(f".{cls.file_extension}")
-        return f"{cls.test}[{name.removesuffix('_lowered')}]"
-
-
-class GoldenIR(Golden):
+class GoldenIR(NamedGolden):
     file_extension = "lowered.json"
     test = "test_lowered_ir"
 
 
-class GoldenModule(Golden):
+class GoldenModule(NamedGolden):
     file_extension = "py"
     test = "test_module"
 
 
-class GoldenOutput(Golden):
+class GoldenOutput(NamedGolden):
     file_extension = "output.json"
     test = "test_output"
 

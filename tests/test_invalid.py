@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from goldens import GoldenBeside
 from places import ROOT
 from syrupy.assertion import SnapshotAssertion
-from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from pflow_lower.api import (
     LoweringError,
@@ -27,7 +27,6 @@ from pflow_lower.diagnostics import Code, Diagnostic, Severity
 from pflow_lower.display.render import render
 
 FOLDER = ROOT / "fixtures" / "invalid"
-GOLDENS = Path(__file__).parent / "__snapshots__" / "test_invalid"
 FIXTURES = sorted(FOLDER.glob("*.json"), key=lambda path: path.stem)
 WARNINGS = [path for path in FIXTURES if path.name.startswith("PFL5")]
 ERRORS = [path for path in FIXTURES if path not in WARNINGS]
@@ -38,11 +37,12 @@ WITHOUT_FILE = {Code.NOT_JSON}
 any_fixture = pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
 
 
-class Golden(SingleFileSnapshotExtension):
-    """A text in a file of its own."""
+class Golden(GoldenBeside):
+    """What is shown about a fixture: `x.out` stands beside `x.json`."""
 
-    file_extension = "txt"
-    _write_mode = WriteMode.TEXT
+    file_extension = "out"
+    test = "test_golden"
+    folder = FOLDER
 
 
 def outcome(path: Path) -> Outcome:
@@ -75,7 +75,7 @@ def test_it_has_as_many_diagnostics_as_its_name_says_and_no_other(path: Path) ->
 def test_golden(path: Path, snapshot: SnapshotAssertion) -> None:
     _, shown = reported(path)
 
-    assert f"{shown}\n" == snapshot(extension_class=Golden)
+    assert f"{shown}\n" == snapshot.use_extension(Golden)(name=path.stem)
 
 
 @any_fixture
@@ -210,9 +210,9 @@ def test_every_fixture_has_a_line_in_the_readme_and_every_line_a_fixture() -> No
 
 
 def test_every_fixture_has_a_golden_and_every_golden_a_fixture() -> None:
-    assert {golden.name for golden in GOLDENS.iterdir()} == {
-        f"test_golden[{path.stem}].txt" for path in FIXTURES
-    }
+    goldens = {path.stem for path in FOLDER.glob("*.out")}
+
+    assert goldens == {path.stem for path in FIXTURES}
 
 
 def test_the_docs_have_a_line_about_each_family_and_a_section_about_each_code() -> None:
