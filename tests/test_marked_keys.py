@@ -19,7 +19,7 @@ from programs import Ended
 from servers import Asked, Reply, as_json, serving
 from use_cases import Case, OtherSide, other_side
 
-from pflow_lower.nodes.http import HttpError, HttpNode
+from pflow_lower.nodes.http.node import HttpError, HttpNode
 
 MARK = "MARKED"
 """What every secret has in it."""

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pflow_lower.nodes import code as code_module
-from pflow_lower.nodes.code import CodeError, CodeNode
+from pflow_lower.nodes.code import node as code_module
+from pflow_lower.nodes.code.node import CodeError, CodeNode
 
 PATIENCE = 60
 """Seconds after which a test gives up; none takes that long unless it fails."""

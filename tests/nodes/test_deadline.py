@@ -6,8 +6,8 @@ from contextlib import contextmanager, nullcontext
 
 import pytest
 
-from pflow_lower.nodes import deadline
-from pflow_lower.nodes.deadline import run_within
+from pflow_lower.nodes.code import deadline
+from pflow_lower.nodes.code.deadline import run_within
 
 PATIENCE = 60
 """Seconds after which a test gives up; none takes that long unless it fails."""

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from pflow_lower.nodes.http import HttpNode
-from pflow_lower.nodes.llm import LLMNode
+from pflow_lower.nodes.http.node import HttpNode
+from pflow_lower.nodes.llm.node import LLMNode
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_its_result_is_response(node_type: type[HttpNode] | type[LLMNode]) -> No
 
 def test_importing_one_imports_none_of_the_packages() -> None:
     program = (
-        "import sys, pflow_lower.nodes.http, pflow_lower.nodes.llm\n"
+        "import sys, pflow_lower.nodes.http.node, pflow_lower.nodes.llm.node\n"
         "print(sorted({'httpx2', 'llm', 'openai'} & set(sys.modules)))\n"
     )
     done = subprocess.run(

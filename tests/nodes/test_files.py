@@ -7,13 +7,11 @@ from typing import Any
 import pytest
 from pocketflow import Node
 
-from pflow_lower.nodes.files import (
-    CopyFileNode,
-    DeleteFileNode,
-    MoveFileNode,
-    ReadFileNode,
-    WriteFileNode,
-)
+from pflow_lower.nodes.copy_file import CopyFileNode
+from pflow_lower.nodes.delete_file import DeleteFileNode
+from pflow_lower.nodes.move_file import MoveFileNode
+from pflow_lower.nodes.read_file import ReadFileNode
+from pflow_lower.nodes.write_file import WriteFileNode
 
 
 def run(node_type: type[Node], **params: Any) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from servers import Asked, Reply, Server, as_json, serving
 
-from pflow_lower.nodes import http
-from pflow_lower.nodes.files import WriteFileNode
-from pflow_lower.nodes.http import HttpError, HttpNode
+from pflow_lower.nodes.http import node as http
+from pflow_lower.nodes.http.node import HttpError, HttpNode
+from pflow_lower.nodes.write_file import WriteFileNode
 from pflow_lower.support.resources import sharing
 
 KEY = "m4rked-key-0123456789"

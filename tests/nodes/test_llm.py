@@ -11,9 +11,9 @@ import pytest
 from language_models import Fault, LanguageModel
 from servers import Asked, Reply, serving
 
-from pflow_lower.nodes.llm import LLMNode
-from pflow_lower.nodes.model_errors import ModelError
-from pflow_lower.nodes.models import UnknownModelError
+from pflow_lower.nodes.llm.errors import ModelError
+from pflow_lower.nodes.llm.models import UnknownModelError
+from pflow_lower.nodes.llm.node import LLMNode
 from pflow_lower.runtime.batch.retry import Retry, http_status, retry_after
 from pflow_lower.support.resources import sharing
 

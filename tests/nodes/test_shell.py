@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from pflow_lower.nodes import process
 from pflow_lower.nodes.shell import CommandError, ShellNode
+from pflow_lower.nodes.support import process
 
 PATIENCE = 60
 """Seconds after which a test gives up; none takes that long unless it fails."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pflow_lower.nodes.transfer import copy_file, move_file
+from pflow_lower.nodes.support.transfer import copy_file, move_file
 
 DRAFTS = ".pflow-*.tmp"
 

@@ -2,9 +2,9 @@
 # workflow sha256: 29efe1f3594ddffdab6966c451fc8394e51afb5b5a9ed84e197ce191240ce3c1
 # ruff: noqa
 
-from pflow_lower.nodes.code import CodeNode
+from pflow_lower.nodes.code.node import CodeNode
 from pflow_lower.nodes.echo import EchoNode
-from pflow_lower.nodes.files import ReadFileNode
+from pflow_lower.nodes.read_file import ReadFileNode
 from pflow_lower.runtime import (
     BatchStep,
     Scope,

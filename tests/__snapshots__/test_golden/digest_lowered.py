@@ -2,9 +2,9 @@
 # workflow sha256: 08e90fd8c632f02b3eaccdf74516f9c46748835c1198770569adbff623b0fd5c
 # ruff: noqa
 
-from pflow_lower.nodes.code import CodeNode
+from pflow_lower.nodes.code.node import CodeNode
 from pflow_lower.nodes.echo import EchoNode
-from pflow_lower.nodes.files import ReadFileNode
+from pflow_lower.nodes.read_file import ReadFileNode
 from pflow_lower.nodes.shell import ShellNode
 from pflow_lower.runtime import (
     BatchStep,

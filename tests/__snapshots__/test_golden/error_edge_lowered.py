@@ -3,7 +3,7 @@
 # ruff: noqa
 
 from pflow_lower.nodes.echo import EchoNode
-from pflow_lower.nodes.files import ReadFileNode
+from pflow_lower.nodes.read_file import ReadFileNode
 from pflow_lower.nodes.shell import ShellNode
 from pflow_lower.runtime import (
     BatchStep,

@@ -2,15 +2,13 @@
 # workflow sha256: 9119628bb73d41a94e3dcf3d7bc9ccc39ecb6f58682e60678a886153455f28ba
 # ruff: noqa
 
-from pflow_lower.nodes.code import CodeNode
-from pflow_lower.nodes.files import (
-    CopyFileNode,
-    DeleteFileNode,
-    MoveFileNode,
-    ReadFileNode,
-    WriteFileNode,
-)
+from pflow_lower.nodes.code.node import CodeNode
+from pflow_lower.nodes.copy_file import CopyFileNode
+from pflow_lower.nodes.delete_file import DeleteFileNode
+from pflow_lower.nodes.move_file import MoveFileNode
+from pflow_lower.nodes.read_file import ReadFileNode
 from pflow_lower.nodes.shell import ShellNode
+from pflow_lower.nodes.write_file import WriteFileNode
 from pflow_lower.runtime import (
     BatchStep,
     Input,

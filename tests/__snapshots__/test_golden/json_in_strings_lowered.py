@@ -2,7 +2,7 @@
 # workflow sha256: cdca8734018123712f3f925a291f628ea5edb15552b03c5786c0740c2239e8b0
 # ruff: noqa
 
-from pflow_lower.nodes.code import CodeNode
+from pflow_lower.nodes.code.node import CodeNode
 from pflow_lower.nodes.echo import EchoNode
 from pflow_lower.nodes.shell import ShellNode
 from pflow_lower.runtime import (

@@ -2,7 +2,7 @@
 # workflow sha256: 37a16751dced854a303cd0a22a90c20a567f89912024bc996307fb80329dd2f2
 # ruff: noqa
 
-from pflow_lower.nodes.code import CodeNode
+from pflow_lower.nodes.code.node import CodeNode
 from pflow_lower.nodes.echo import EchoNode
 from pflow_lower.runtime import (
     BatchStep,

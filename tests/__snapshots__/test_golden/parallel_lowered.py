@@ -2,7 +2,7 @@
 # workflow sha256: 341247e07a1605548c6e7fd8e1ef65bed1ca188870d697a37d58552df29291d4
 # ruff: noqa
 
-from pflow_lower.nodes.code import CodeNode
+from pflow_lower.nodes.code.node import CodeNode
 from pflow_lower.nodes.echo import EchoNode
 from pflow_lower.nodes.shell import ShellNode
 from pflow_lower.runtime import (

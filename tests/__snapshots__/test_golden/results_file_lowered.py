@@ -2,7 +2,7 @@
 # workflow sha256: d06c0c1659d758aa0f32f86513309006e811850551641bc8479054e01654f691
 # ruff: noqa
 
-from pflow_lower.nodes.code import CodeNode
+from pflow_lower.nodes.code.node import CodeNode
 from pflow_lower.nodes.echo import EchoNode
 from pflow_lower.nodes.shell import ShellNode
 from pflow_lower.runtime import (

@@ -2,7 +2,7 @@
 # workflow sha256: 9d06b9317660c08069819d4e94eda5fad898e534ff9191db9bcc68b2e705a0ea
 # ruff: noqa
 
-from pflow_lower.nodes.code import CodeNode
+from pflow_lower.nodes.code.node import CodeNode
 from pflow_lower.nodes.shell import ShellNode
 from pflow_lower.runtime import (
     BatchStep,

@@ -2,8 +2,8 @@
 # workflow sha256: 0167f6964f16fb47c8254fb8904913379b207b4647619fdd96391c35b99e0cc4
 # ruff: noqa
 
-from pflow_lower.nodes.code import CodeNode
-from pflow_lower.nodes.files import ReadFileNode
+from pflow_lower.nodes.code.node import CodeNode
+from pflow_lower.nodes.read_file import ReadFileNode
 from pflow_lower.nodes.shell import ShellNode
 from pflow_lower.runtime import (
     BatchStep,

@@ -2,9 +2,9 @@
 # workflow sha256: 2539d70f0c91d8dd7022b5591281227952b9a5b7544acb1693547186194356b2
 # ruff: noqa
 
-from pflow_lower.nodes.code import CodeNode
+from pflow_lower.nodes.code.node import CodeNode
 from pflow_lower.nodes.echo import EchoNode
-from pflow_lower.nodes.files import ReadFileNode
+from pflow_lower.nodes.read_file import ReadFileNode
 from pflow_lower.nodes.shell import ShellNode
 from pflow_lower.runtime import (
     BatchStep,

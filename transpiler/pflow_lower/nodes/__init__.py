@@ -1,5 +1,5 @@
-"""The built-in node types, one file each: ordinary PocketFlow nodes.
+"""The built-in node types, one module or package each: ordinary PocketFlow nodes.
 
-They know nothing of batches or templates. `catalog.py` describes them to the
-transpiler; a generated module imports just those that it uses.
+They know nothing of batches or templates. The transpiler reads what their classes
+declare (`nodetypes/`); a generated module imports only those that it uses.
 """

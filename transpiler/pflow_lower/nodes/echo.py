@@ -1,10 +1,10 @@
-"""The node type `echo`: hands on what it is given."""
+"""The node type `echo`: return the params."""
 
-from pflow_lower.nodes.base import BuiltinNode, Outputs
+from pflow_lower.nodes.support.base import BuiltinNode, Outputs
 
 
 class EchoNode(BuiltinNode):
-    """Gives the param `value`, else the object of all params.
+    """Returns the param `value`, or without it the object of all params.
 
     A `value` that is null counts as given (`docs/language.md` § 7).
     """
@@ -14,9 +14,9 @@ class EchoNode(BuiltinNode):
     actions = ("default", "error")
 
     def read(self) -> object:
-        """Choose what to hand on."""
+        """Return the value."""
         return self.params["value"] if "value" in self.params else dict(self.params)
 
     def exec(self, prep_res: object) -> Outputs:
-        """Give the output `value`."""
+        """Return the output `value`."""
         return {"value": prep_res}

@@ -5,8 +5,8 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pflow_lower.nodes import params, process
-from pflow_lower.nodes.base import AsyncBuiltinNode, Outputs
+from pflow_lower.nodes.support import params, process
+from pflow_lower.nodes.support.base import AsyncBuiltinNode, Outputs
 from pflow_lower.support.values import as_text
 
 _QUOTED_LINES = 5

@@ -66,14 +66,14 @@ class ImportReference(NamedTuple):
 _BUILT_IN_PACKAGE = "pflow_lower.nodes."
 _BUILT_IN: Mapping[str, str] = {
     "shell": "shell:ShellNode",
-    "read-file": "files:ReadFileNode",
-    "write-file": "files:WriteFileNode",
-    "copy-file": "files:CopyFileNode",
-    "move-file": "files:MoveFileNode",
-    "delete-file": "files:DeleteFileNode",
-    "code": "code:CodeNode",
-    "http": "http:HttpNode",
-    "llm": "llm:LLMNode",
+    "read-file": "read_file:ReadFileNode",
+    "write-file": "write_file:WriteFileNode",
+    "copy-file": "copy_file:CopyFileNode",
+    "move-file": "move_file:MoveFileNode",
+    "delete-file": "delete_file:DeleteFileNode",
+    "code": "code.node:CodeNode",
+    "http": "http.node:HttpNode",
+    "llm": "llm.node:LLMNode",
     "echo": "echo:EchoNode",
 }
 

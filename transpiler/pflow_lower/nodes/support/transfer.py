@@ -1,7 +1,7 @@
-"""Copying and moving files so that nobody ever sees half of one.
+"""Copy and move files so that no other process ever sees half of one.
 
-By the rules of `atomic`; and what must not be overwritten is not, whoever else
-creates it meanwhile.
+By the rules of `atomic`. A file that must not be overwritten is not, even if another
+process creates it meanwhile.
 """
 
 import errno
@@ -9,9 +9,12 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from io import FileIO
 
+from pflow_lower.nodes.support import params
+from pflow_lower.nodes.support.base import BuiltinNode
 from pflow_lower.support.atomic import (
     Draft,
     blaming,
@@ -27,12 +30,41 @@ from pflow_lower.support.atomic import (
 _CHUNK = 1 << 20
 
 
-def copy_file(source: str, target: str, *, overwrite: bool) -> None:
-    """Copy contents, mode and times of a file, following links at both ends.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """What to copy or move, and where to."""
 
-    A target that is no regular file is written to. Raises FileExistsError where
-    `target` exists and `overwrite` is false, also when it came into being
-    during the copying, ValueError where both are the same file, and OSError.
+    source: str
+    target: str
+    overwrite: bool
+
+
+class TransferNode(BuiltinNode):
+    """The base of `copy-file` and `move-file`."""
+
+    def read(self) -> Transfer:
+        """Read `source_path`, `dest_path` and `overwrite`.
+
+        A destination that is a directory, or ends with a slash, means the file with
+        the source's name in it.
+        """
+        source = params.path(self.params, "source_path")
+        target = params.path(self.params, "dest_path")
+        if target.endswith(os.sep) or os.path.isdir(target):
+            target = os.path.join(target, os.path.basename(source))
+        return Transfer(
+            source=source,
+            target=target,
+            overwrite=params.flag(self.params, "overwrite", default=False),
+        )
+
+
+def copy_file(source: str, target: str, *, overwrite: bool) -> None:
+    """Copy the contents, mode and times of a file, following links at both ends.
+
+    A target that is not a regular file is written to. Raises OSError, FileExistsError
+    if `overwrite` is false and `target` exists when the copy is complete, and
+    ValueError if both are the same file.
     """
     _refuse_same(source, target)
     if not overwrite:
@@ -46,10 +78,10 @@ def copy_file(source: str, target: str, *, overwrite: bool) -> None:
 
 
 def move_file(source: str, target: str, *, overwrite: bool) -> None:
-    """Give a file, or a link, another name, across file systems if need be.
+    """Rename a file or a link, across file systems if necessary.
 
-    A link at `target` is replaced, not followed, as `mv` does. Raises
-    ValueError and OSError as `copy_file` does; a directory is an error.
+    A link at `target` is replaced, not followed, as `mv` does. Raises the errors of
+    `copy_file`; a directory is an error.
     """
     if stat.S_ISDIR(os.lstat(source).st_mode):
         raise os_error(errno.EISDIR, source)
@@ -102,7 +134,7 @@ def _rename(source: str, target: str, *, overwrite: bool) -> None:
     except OSError as exc:
         if exc.errno in (errno.EXDEV, errno.EEXIST, errno.ENOENT):
             raise
-        # No hard links here, so the name goes to whoever creates an empty file.
+        # No hard links here: creating an empty file reserves the name.
         create(target, 0o600).close()
         _or_remove(target, partial(os.replace, source, target))
     else:

@@ -6,9 +6,9 @@ Each model has its own, and checks them; what they are called differs a little.
 from dataclasses import dataclass
 from typing import Any
 
-from pflow_lower.nodes import params
-from pflow_lower.nodes.answers import quoted
-from pflow_lower.nodes.models import FoundModel
+from pflow_lower.nodes.llm.models import FoundModel
+from pflow_lower.nodes.support import params
+from pflow_lower.nodes.support.answers import quoted
 
 _NAMES = {
     "temperature": ("temperature",),

@@ -4,11 +4,11 @@ import re
 import time
 from dataclasses import dataclass
 
-from pflow_lower.nodes import params
-from pflow_lower.nodes.answers import quoted, read_json, retry_after
-from pflow_lower.nodes.base import AsyncBuiltinNode, Outputs
-from pflow_lower.nodes.call import Call, read_call
-from pflow_lower.nodes.exchange import Answer, send
+from pflow_lower.nodes.http.call import Call, read_call
+from pflow_lower.nodes.http.exchange import Answer, send
+from pflow_lower.nodes.support import params
+from pflow_lower.nodes.support.answers import quoted, read_json, retry_after
+from pflow_lower.nodes.support.base import AsyncBuiltinNode, Outputs
 
 BODY_LIMIT = 100 * 1024 * 1024
 """Bytes of a body that are read at most, after decompression."""

@@ -3,7 +3,7 @@
 from json import JSONDecodeError
 from typing import Any
 
-from pflow_lower.nodes.answers import quoted, reason, retry_after
+from pflow_lower.nodes.support.answers import quoted, reason, retry_after
 
 _MISREAD = (AttributeError, TypeError, LookupError, AssertionError)
 """What libraries raise over an answer that they did not expect."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pflow_lower.nodes import params
+from pflow_lower.nodes.support import params
 from pflow_lower.support.secrets import register_headers
 from pflow_lower.support.values import as_json, as_text, is_array, type_name
 

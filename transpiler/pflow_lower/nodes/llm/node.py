@@ -5,15 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pflow_lower.nodes import model_options, params
-from pflow_lower.nodes.answers import quoted, read_json
-from pflow_lower.nodes.aside import aside
-from pflow_lower.nodes.base import AsyncBuiltinNode, Outputs
-from pflow_lower.nodes.images import attachments, read_images
-from pflow_lower.nodes.model_errors import ModelError, model_error
-from pflow_lower.nodes.models import FoundModel, Models
+from pflow_lower.nodes.llm import options as model_options
+from pflow_lower.nodes.llm.errors import ModelError, model_error
+from pflow_lower.nodes.llm.images import attachments, read_images
+from pflow_lower.nodes.llm.models import FoundModel, Models
+from pflow_lower.nodes.support import params
+from pflow_lower.nodes.support.answers import quoted, read_json
+from pflow_lower.nodes.support.base import AsyncBuiltinNode, Outputs
 from pflow_lower.support.resources import borrowed
 from pflow_lower.support.secrets import mask_values
+from pflow_lower.support.threads import aside
 from pflow_lower.support.values import as_text, json_container, type_name
 
 

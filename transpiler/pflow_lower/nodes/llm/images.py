@@ -6,10 +6,10 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
-from pflow_lower.nodes import params
-from pflow_lower.nodes.aside import aside
-from pflow_lower.nodes.model_errors import model_error
-from pflow_lower.nodes.models import FoundModel
+from pflow_lower.nodes.llm.errors import model_error
+from pflow_lower.nodes.llm.models import FoundModel
+from pflow_lower.nodes.support import params
+from pflow_lower.support.threads import aside
 from pflow_lower.support.values import is_array, type_name
 
 

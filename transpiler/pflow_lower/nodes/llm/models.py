@@ -13,7 +13,7 @@ from threading import Lock
 from types import ModuleType
 from typing import Any
 
-from pflow_lower.nodes.model_errors import model_error
+from pflow_lower.nodes.llm.errors import model_error
 from pflow_lower.support.secrets import register, register_headers
 
 _loading = Lock()

@@ -12,8 +12,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from pflow_lower.nodes.answers import quoted, reason
-from pflow_lower.nodes.call import Call
+from pflow_lower.nodes.http.call import Call
+from pflow_lower.nodes.support.answers import quoted, reason
 from pflow_lower.support.resources import borrowed
 from pflow_lower.support.secrets import (
     mask,

@@ -13,10 +13,10 @@ from keyword import iskeyword
 from types import CodeType, ModuleType
 from typing import Any
 
-from pflow_lower.nodes import params
-from pflow_lower.nodes.base import BuiltinNode, Outputs
-from pflow_lower.nodes.capture import Capture
-from pflow_lower.nodes.deadline import run_within
+from pflow_lower.nodes.code.capture import Capture
+from pflow_lower.nodes.code.deadline import run_within
+from pflow_lower.nodes.support import params
+from pflow_lower.nodes.support.base import BuiltinNode, Outputs
 
 _logger = logging.getLogger("pflow_lower.nodes")
 
