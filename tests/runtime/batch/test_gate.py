@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from pflow_lower.runtime import RateLimit, Retry, WorkflowFlow, run_flow
 from pflow_lower.runtime.batch import run as batch_run
 from pflow_lower.runtime.batch.gate import Gate
-from pflow_lower.runtime.events.events import Event
+from pflow_lower.runtime.events.event import Event
 
 both_kinds = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 

@@ -14,7 +14,8 @@ from pocketflow import AsyncNode, BaseNode, Node
 
 from pflow_lower.runtime import BatchError, Retry, StepError, WorkflowFlow, run_flow
 from pflow_lower.runtime.context import RunContext, running_in
-from pflow_lower.runtime.events.events import Event, Events, now
+from pflow_lower.runtime.events.delivery import Events
+from pflow_lower.runtime.events.event import Event, now
 
 both_kinds = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 

@@ -15,13 +15,15 @@ from contextlib import contextmanager
 from textwrap import dedent
 from typing import Any, TextIO
 
+import event_samples
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tqdm import tqdm
 
 from pflow_lower.runtime.errors import RunError
-from pflow_lower.runtime.events.events import Event, EventKind, Events, now
+from pflow_lower.runtime.events.delivery import Events
+from pflow_lower.runtime.events.event import Event, now
 from pflow_lower.runtime.events.progress import Progress, progress
 
 PATIENCE = 60
@@ -95,8 +97,9 @@ class Terminal(io.StringIO):
         return True
 
 
-def event(kind: EventKind, index: int | None = None, **fields: Any) -> Event:
-    return Event(kind, "sum", now(), index=index)._replace(**fields)
+def event(kind: str, index: int | None = None, **fields: Any) -> Event:
+    item = {} if index is None else {"index": index}
+    return event_samples.event(kind, **{"time": now()} | item | fields)
 
 
 def test_a_bar_ends_with_what_was_done_failed_and_retried() -> None:
@@ -303,15 +306,16 @@ def test_a_terminal_that_is_gone_does_not_keep_others_from_their_bars() -> None:
 def test_it_is_seen_on_the_standard_error_of_a_program() -> None:
     code = """
         import sys
-        from pflow_lower.runtime.events.events import Event, Events, now
+        from pflow_lower.runtime import BatchFinished, BatchStarted, ItemFinished
+        from pflow_lower.runtime.events.delivery import Events
         from pflow_lower.runtime.events.progress import progress
 
         shown = progress("auto", sys.stderr)
         assert shown is not None
         events = Events([shown])
-        events.emit(Event("batch_started", "sum", now(), total=1))
-        events.emit(Event("item_finished", "sum", now(), index=0, attempt=1))
-        events.emit(Event("batch_finished", "sum", now(), count=1))
+        events.emit(BatchStarted("sum", 1.0, 1, total=1))
+        events.emit(ItemFinished("sum", 2.0, 1, index=0, attempt=1))
+        events.emit(BatchFinished("sum", 3.0, 1, None, None, 1, 1, 0))
         events.close()
         print("the outputs")
     """

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from textwrap import dedent
 from typing import Any
 
+import event_samples
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -14,8 +15,9 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
+from pflow_lower.runtime import Event
 from pflow_lower.runtime.errors import RunError
-from pflow_lower.runtime.events.events import Event, EventKind, Events
+from pflow_lower.runtime.events.delivery import Events
 from pflow_lower.runtime.events.telemetry import spans
 
 PATIENCE = 60
@@ -42,10 +44,9 @@ def exporter(provider: TracerProvider) -> InMemorySpanExporter:
     return exporter
 
 
-def event(
-    kind: EventKind, after: float, index: int | None = None, **fields: Any
-) -> Event:
-    return Event(kind, "sum", BEGIN + after, index=index, **fields)
+def event(kind: str, after: float, index: int | None = None, **fields: Any) -> Event:
+    item = {} if index is None else {"index": index}
+    return event_samples.event(kind, BEGIN + after, **item, **fields)
 
 
 def told(*emitted: Event) -> None:
@@ -136,7 +137,7 @@ def test_retries_and_hold_backs_are_events_of_the_spans(
         event(
             "item_retried", 0.5, 0, attempt=1, wait=1.5, error="busy", type="OSError"
         ),
-        event("held_back", 0.75, wait=30.0),
+        event("held_back", 0.75, 1, wait=30.0),
         event("item_finished", 1, 0, attempt=2),
         event("batch_finished", 2),
     )
@@ -243,20 +244,25 @@ def test_a_message_can_be_sent_whatever_it_holds(
     )
     (item,) = by_name(exporter)["sum"]
     assert item.status.description == "no \\udcff"
-    assert item.events[0].attributes == {"exception.message": "no \\udcff"}
+    attributes = item.events[0].attributes
+    assert attributes is not None
+    assert attributes["exception.message"] == "no \\udcff"
 
 
 def test_without_a_provider_nothing_happens() -> None:
     code = """
-        from pflow_lower.runtime.events.events import Event, Events, now
+        from pflow_lower.runtime import BatchFinished, BatchStarted, HeldBack
+        from pflow_lower.runtime import ItemFailed, ItemRetried, ItemStarted
+        from pflow_lower.runtime.events.delivery import Events
         from pflow_lower.runtime.events.telemetry import spans
 
         events = Events([spans()])
-        events.emit(Event("batch_started", "sum", now()))
-        events.emit(Event("item_started", "sum", now(), index=0))
-        events.emit(Event("item_retried", "sum", now(), index=0, wait=0.5))
-        events.emit(Event("item_failed", "sum", now(), index=0, error="no"))
-        events.emit(Event("batch_finished", "sum", now(), count=1))
+        events.emit(BatchStarted("sum", 1.0, 1, total=1))
+        events.emit(ItemStarted("sum", 2.0, 1, 0, 1))
+        events.emit(ItemRetried("sum", 3.0, 1, 0, 1, "no", "OSError", wait=0.5))
+        events.emit(HeldBack("sum", 3.5, 1, 0, wait=1.0))
+        events.emit(ItemFailed("sum", 4.0, 1, 0, 2, "no", "OSError"))
+        events.emit(BatchFinished("sum", 5.0, 1, None, None, 1, 0, 1))
         events.close()
     """
     done = subprocess.run(

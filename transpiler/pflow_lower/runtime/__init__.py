@@ -20,7 +20,16 @@ from pflow_lower.runtime.errors import (
     StepError,
     UnknownNodeTypeError,
 )
-from pflow_lower.runtime.events.events import Event
+from pflow_lower.runtime.events.event import (
+    BatchFinished,
+    BatchStarted,
+    Event,
+    HeldBack,
+    ItemFailed,
+    ItemFinished,
+    ItemRetried,
+    ItemStarted,
+)
 from pflow_lower.runtime.flow import WorkflowFlow, run_flow
 from pflow_lower.runtime.inputs import Input
 from pflow_lower.runtime.journal.errors import JournalError
@@ -30,13 +39,20 @@ from pflow_lower.runtime.step import Step
 
 __all__ = [
     "BatchError",
+    "BatchFinished",
+    "BatchStarted",
     "BatchStep",
     "BatchTimeoutError",
     "ErrorAction",
     "Event",
+    "HeldBack",
     "Input",
     "InputError",
     "InvalidIndexError",
+    "ItemFailed",
+    "ItemFinished",
+    "ItemRetried",
+    "ItemStarted",
     "ItemsError",
     "JournalError",
     "MissingReferenceError",

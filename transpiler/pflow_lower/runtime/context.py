@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pflow_lower.runtime.events.events import Events
+from pflow_lower.runtime.events.delivery import Events
 
 if TYPE_CHECKING:  # it imports SQLite, which a run without a journal does not need
     from pflow_lower.runtime.journal.journal import Journal

@@ -2,9 +2,9 @@
 
 import logging
 from asyncio import CancelledError
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from itertools import count
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 from pflow_lower.runtime.batch.admission import Keys
 from pflow_lower.runtime.batch.crew import crew_for
@@ -19,12 +19,22 @@ from pflow_lower.runtime.context import (
     running_in,
 )
 from pflow_lower.runtime.errors import ErrorAction, MissingResultError, describe
-from pflow_lower.runtime.events.events import Event, EventKind, now
+from pflow_lower.runtime.events.event import (
+    Event,
+    HeldBack,
+    ItemFailed,
+    ItemFinished,
+    ItemRetried,
+    ItemStarted,
+    now,
+)
 from pflow_lower.runtime.journal.errors import JournalError
 from pflow_lower.runtime.journal.values import decode
 from pflow_lower.runtime.node import Runner, node_class
 from pflow_lower.runtime.scope import Scope
 from pflow_lower.support.values import as_text
+
+P = ParamSpec("P")
 
 logger = logging.getLogger("pflow_lower.runtime")
 
@@ -74,11 +84,15 @@ class BatchRun:
         """Run the items; returns when all that were started are over."""
         await self._crew.run(self._workers, self._work)
 
-    def tell(self, kind: EventKind, **what: Any) -> None:
-        """Emit an event, if anybody listens."""
+    def tell(
+        self,
+        kind: Callable[Concatenate[str, float, int, P], Event],
+        *what: P.args,
+        **more: P.kwargs,
+    ) -> None:
+        """Emit an event, if there is a listener."""
         if self._emit is not None:
-            node_id = self._step.node_id
-            self._emit(Event(kind, node_id, now(), self._number, **what))
+            self._emit(kind(self._step.node_id, now(), self._number, *what, **more))
 
     async def _work(self) -> None:
         """Run items, one after the other, until there are no more to start."""
@@ -143,7 +157,7 @@ class BatchRun:
             await self._crew.settled(self._recall.succeeded(identity, result))
         self.items.succeed(index, result)
         if self._emit is not None:
-            self.tell("item_finished", index=index, attempt=attempt)
+            self.tell(ItemFinished, index, attempt)
 
     async def _fail(
         self,
@@ -159,7 +173,7 @@ class BatchRun:
         if identity is not None and self._recall is not None:
             await self._crew.settled(self._recall.failed(identity, message, kind))
         self.items.fail(index, item, error)
-        self.tell("item_failed", index=index, attempt=attempt, error=message, type=kind)
+        self.tell(ItemFailed, index, attempt, message, kind)
         if self.items.stopped:
             self._crew.stop_others()
 
@@ -170,8 +184,7 @@ class BatchRun:
         self._hold_back(index, error)
         wait = self._step.retry.seconds(attempt)
         message, kind = describe(error), type(error).__name__
-        what = {"error": message, "type": kind, "wait": wait}
-        self.tell("item_retried", index=index, attempt=attempt, **what)
+        self.tell(ItemRetried, index, attempt, message, kind, wait)
         return await self._crew.pause(wait)
 
     def _hold_back(self, index: int, error: BaseException) -> None:
@@ -179,14 +192,14 @@ class BatchRun:
         seconds = retry_after(error)
         if seconds is not None and self._gate.hold(seconds):
             self._is_gated = self._is_watched = True
-            self.tell("held_back", index=index, wait=seconds)
+            self.tell(HeldBack, index, seconds)
 
     async def _may_start(self, index: int, attempt: int) -> bool:
         """Wait for the gate; False where the batch was stopped instead."""
         if self._is_gated and not await self._gate.enter(self._crew.pause):
             return False
         if attempt == 1:
-            self.tell("item_started", index=index, attempt=attempt)
+            self.tell(ItemStarted, index, attempt)
         return True
 
     def _identity(self, index: int, scope: Scope) -> Identity | None:
@@ -207,7 +220,7 @@ class BatchRun:
         if found is None:
             return False
         self.items.succeed(identity.index, decode(found))
-        self.tell("item_finished", index=identity.index, journaled=True)
+        self.tell(ItemFinished, identity.index, None, journaled=True)
         return True
 
     def _key(self, scope: Scope) -> str:

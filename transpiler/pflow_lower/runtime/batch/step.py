@@ -34,6 +34,7 @@ from pflow_lower.runtime.errors import (
     describe,
     error_value,
 )
+from pflow_lower.runtime.events.event import BatchFinished, BatchStarted
 from pflow_lower.runtime.journal.errors import JournalError
 from pflow_lower.runtime.node import node_class
 from pflow_lower.runtime.scope import Scope
@@ -77,7 +78,7 @@ class BatchStep(BatchSettings, AsyncParallelBatchNode):
             items, failure = Items(()), error
         run = BatchRun(self, shared, items, total, recall)
         run.failure, run.unseen_keys = failure, keys
-        run.tell("batch_started", total=total)
+        run.tell(BatchStarted, total)
         return run
 
     async def _exec(self, prep_res: BatchRun) -> BatchRun:
@@ -105,8 +106,9 @@ class BatchStep(BatchSettings, AsyncParallelBatchNode):
         run = exec_res
         output = self._output(run)
         failure = self._failure(run, output)
-        counts = {key: output[key] for key in ("count", "success_count", "error_count")}
-        run.tell("batch_finished", **counts, **_reason(failure))
+        counts = output["count"], output["success_count"], output["error_count"]
+        error, kind = _reason(failure)
+        run.tell(BatchFinished, error, kind, *counts)
         if failure is not None and "error" not in self.successors:
             if not isinstance(shared, NodeStore):
                 shared.pop(self.node_id, None)
@@ -206,8 +208,8 @@ class BatchStep(BatchSettings, AsyncParallelBatchNode):
         return run_blocking(self._run_async(shared))
 
 
-def _reason(failure: StepError | None) -> dict[str, str]:
+def _reason(failure: StepError | None) -> tuple[str, str] | tuple[None, None]:
     if failure is None:
-        return {}
+        return None, None
     cause = failure.__cause__ or failure
-    return {"error": describe(failure), "type": type(cause).__name__}
+    return describe(failure), type(cause).__name__

@@ -4,7 +4,7 @@
     {"kind":"item_started","node_id":"sum","time":1767225600.25,"index":0}
     {"kind":"item_finished","node_id":"sum","time":1767225601.5,"index":0,"attempt":1}
 
-What a listener is, and what the fields mean, `events` says.
+The module `event` says what the fields mean, `delivery` what a listener is.
 """
 
 import logging
@@ -14,7 +14,8 @@ from io import FileIO
 from json import JSONEncoder
 
 from pflow_lower.runtime.errors import RunError
-from pflow_lower.runtime.events.events import QUIET, Event
+from pflow_lower.runtime.events.delivery import QUIET
+from pflow_lower.runtime.events.event import Event
 from pflow_lower.support.text import to_utf8
 
 logger = logging.getLogger("pflow_lower.runtime")
@@ -97,10 +98,10 @@ class EventLog:
 
 
 def _line(event: Event) -> bytes:
-    fields = zip(event._fields, event, strict=True)
+    fields = {"kind": event.kind, **event._asdict()}
     told = {
         name: value
-        for name, value in fields
+        for name, value in fields.items()
         if value is not None and value is not False
     }
     return to_utf8(f"{_encode(told)}\n")

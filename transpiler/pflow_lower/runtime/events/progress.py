@@ -9,7 +9,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from pflow_lower.runtime.errors import RunError
-from pflow_lower.runtime.events.events import Event
+from pflow_lower.runtime.events.event import (
+    BatchFinished,
+    BatchStarted,
+    Event,
+    HeldBack,
+    ItemFailed,
+    ItemFinished,
+    ItemRetried,
+)
 from pflow_lower.support.text import printable, shorten
 
 if TYPE_CHECKING:
@@ -57,18 +65,19 @@ class Progress:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._bar_type = _bar_type()
-        self._bars: dict[tuple[str, int | None], _Batch] = {}
+        self._bars: dict[tuple[str, int], _Batch] = {}
 
     def __call__(self, event: Event) -> None:
         """Show an event, at the latest when `flush` is called."""
         key = event.node_id, event.batch
-        if event.kind == "batch_started":
-            self._close(key)
-            self._bars[key] = _Batch(self._bar_of(event))
-        elif event.kind == "batch_finished":
-            self._close(key)
-        elif (batch := self._bars.get(key)) is not None:
-            batch.show(event)
+        match event:
+            case BatchStarted():
+                self._close(key)
+                self._bars[key] = _Batch(self._bar_of(event))
+            case BatchFinished():
+                self._close(key)
+            case _ if (batch := self._bars.get(key)) is not None:
+                batch.show(event)
 
     def flush(self) -> None:
         """Show where things stand, now that there is time."""
@@ -80,12 +89,12 @@ class Progress:
         for key in list(self._bars):
             self._close(key)
 
-    def _close(self, key: tuple[str, int | None]) -> None:
+    def _close(self, key: tuple[str, int]) -> None:
         if (batch := self._bars.pop(key, None)) is not None:
             with suppress(OSError, ValueError):  # the terminal may be gone
                 batch.bar.close()
 
-    def _bar_of(self, event: Event) -> "tqdm[Any]":
+    def _bar_of(self, event: BatchStarted) -> "tqdm[Any]":
         on_terminal = self._stream.isatty()
         return self._bar_type(
             desc=printable(shorten(event.node_id, _LONGEST_NAME)),
@@ -111,21 +120,21 @@ class _Batch:
         if self._held_until is not None and event.time >= self._held_until:
             self._held_until = None
             self._note()
-        match event.kind:
-            case "item_finished" if event.journaled:
+        match event:
+            case ItemFinished(journaled=True):
                 # How fast these came says nothing about how long the rest will take.
                 self.bar.initial += 1
                 self.bar.last_print_n += 1
                 self._add("from the journal")
-            case "item_failed":
+            case ItemFailed():
                 self._add("failed")
-            case "item_retried":
+            case ItemRetried():
                 self._add("retried")
-            case "held_back" if event.wait:
+            case HeldBack():
                 self._held_until = event.time + event.wait
                 self._held_for = event.wait
                 self._note()
-        self.bar.update(1 if event.kind in ("item_finished", "item_failed") else 0)
+        self.bar.update(1 if isinstance(event, ItemFinished | ItemFailed) else 0)
 
     def _add(self, what: str) -> None:
         self._counts[what] += 1

@@ -3,7 +3,17 @@
 from typing import TYPE_CHECKING
 
 from pflow_lower.runtime.errors import RunError
-from pflow_lower.runtime.events.events import Event, now
+from pflow_lower.runtime.events.event import (
+    BatchFinished,
+    BatchStarted,
+    Event,
+    HeldBack,
+    ItemFailed,
+    ItemFinished,
+    ItemRetried,
+    ItemStarted,
+    now,
+)
 from pflow_lower.support.text import to_utf8
 
 if TYPE_CHECKING:
@@ -48,29 +58,18 @@ class Spans:
         from opentelemetry import trace
 
         self._tracer = trace.get_tracer("pflow_lower")
-        self._batches: dict[tuple[str, int | None], _Batch] = {}
+        self._batches: dict[tuple[str, int], _Batch] = {}
 
     def __call__(self, event: Event) -> None:
         """Begin, change or end the span that an event is about."""
         key = event.node_id, event.batch
-        if event.kind == "batch_started":
+        if isinstance(event, BatchStarted):
             self._end(key, event.time)
             self._batches[key] = self._batch(event)
-        elif (batch := self._batches.get(key)) is None:
-            return
-        elif event.kind == "batch_finished":
-            _count(batch.span, event)
-            self._end(key, event.time)
-        elif event.kind == "item_started":
-            if event.index not in batch.items:
-                batch.items[event.index] = self._item(batch, event)
-        elif event.kind in ("item_finished", "item_failed"):
-            # One that the journal had did not start.
-            span = batch.items.pop(event.index, None) or self._item(batch, event)
-            _describe_end(span, event)
-            span.end(_nanoseconds(event.time))
-        else:
-            _add_event(batch.items.get(event.index, batch.span), event)
+        elif (batch := self._batches.get(key)) is not None:
+            self._change(batch, event)
+            if isinstance(event, BatchFinished):
+                self._end(key, event.time)
 
     def close(self) -> None:
         """End the spans of what did not finish, and have all spans exported.
@@ -85,7 +84,22 @@ class Spans:
         if flush := getattr(get_tracer_provider(), "force_flush", None):
             flush(_FLUSH_MILLISECONDS)
 
-    def _batch(self, event: Event) -> "_Batch":
+    def _change(self, batch: "_Batch", event: Event) -> None:
+        match event:
+            case ItemStarted():
+                if event.index not in batch.items:
+                    batch.items[event.index] = self._item(batch, event)
+            case ItemFinished() | ItemFailed():
+                # One that the journal had did not start.
+                span = batch.items.pop(event.index, None) or self._item(batch, event)
+                _describe_end(span, event)
+                span.end(_nanoseconds(event.time))
+            case ItemRetried() | HeldBack():
+                _add_event(batch.items.get(event.index, batch.span), event)
+            case BatchFinished():
+                _count(batch.span, event)
+
+    def _batch(self, event: BatchStarted) -> "_Batch":
         from opentelemetry.trace import set_span_in_context
 
         attributes: dict[str, AttributeValue] = {"pflow.node_id": event.node_id}
@@ -98,19 +112,21 @@ class Spans:
         )
         return _Batch(span, set_span_in_context(span))
 
-    def _item(self, batch: "_Batch", event: Event) -> "Span":
+    def _item(
+        self, batch: "_Batch", event: ItemStarted | ItemFinished | ItemFailed
+    ) -> "Span":
         return self._tracer.start_span(
             event.node_id,
             context=batch.context,
             attributes={
                 "pflow.node_id": event.node_id,
-                "pflow.journaled": event.journaled,
-                **({} if event.index is None else {"pflow.index": event.index}),
+                "pflow.journaled": isinstance(event, ItemFinished) and event.journaled,
+                "pflow.index": event.index,
             },
             start_time=_nanoseconds(event.time),
         )
 
-    def _end(self, key: tuple[str, int | None], time: float) -> None:
+    def _end(self, key: tuple[str, int], time: float) -> None:
         """End what is open of a batch, if anything is."""
         if (batch := self._batches.pop(key, None)) is not None:
             for span in batch.items.values():
@@ -125,27 +141,27 @@ class _Batch:
     def __init__(self, span: "Span", context: "Context") -> None:
         self.span = span
         self.context = context
-        self.items: dict[int | None, Span] = {}
+        self.items: dict[int, Span] = {}
 
 
-def _describe_end(span: "Span", event: Event) -> None:
+def _describe_end(span: "Span", event: ItemFinished | ItemFailed) -> None:
     """Say how an item ended."""
     if event.attempt is not None:
         span.set_attribute("pflow.attempts", event.attempt)
-    if event.kind == "item_failed":
+    if isinstance(event, ItemFailed):
         _fail(span, event)
 
 
-def _count(span: "Span", event: Event) -> None:
+def _count(span: "Span", event: BatchFinished) -> None:
     """Say how a batch ended."""
-    for name in ("count", "success_count", "error_count"):
-        if (value := getattr(event, name)) is not None:
-            span.set_attribute(f"pflow.{name}", value)
+    span.set_attribute("pflow.count", event.count)
+    span.set_attribute("pflow.success_count", event.success_count)
+    span.set_attribute("pflow.error_count", event.error_count)
     if event.error is not None:
         _fail(span, event)
 
 
-def _fail(span: "Span", event: Event) -> None:
+def _fail(span: "Span", event: ItemFailed | BatchFinished) -> None:
     from opentelemetry.trace import StatusCode
 
     span.set_status(StatusCode.ERROR, _text(event.error))
@@ -153,26 +169,19 @@ def _fail(span: "Span", event: Event) -> None:
         span.set_attribute("error.type", event.type)
 
 
-def _add_event(span: "Span", event: Event) -> None:
+def _add_event(span: "Span", event: ItemRetried | HeldBack) -> None:
     """Note a retry or a hold-back."""
-    told = {
-        "pflow.attempt": event.attempt,
-        "pflow.wait": event.wait,
-        "exception.type": event.type,
-        "exception.message": _text(event.error),
-    }
-    span.add_event(
-        event.kind,
-        attributes={name: value for name, value in told.items() if value is not None},
-        timestamp=_nanoseconds(event.time),
-    )
+    told: dict[str, AttributeValue] = {"pflow.wait": event.wait}
+    if isinstance(event, ItemRetried):
+        told["pflow.attempt"] = event.attempt
+        told["exception.type"] = event.type
+        told["exception.message"] = _text(event.error)
+    span.add_event(event.kind, told, _nanoseconds(event.time))
 
 
 def _text(message: str | None) -> str | None:
     """Write out lone surrogates, for which exporters lose all that goes with them."""
-    if message is None:
-        return None
-    return to_utf8(message).decode()
+    return None if message is None else to_utf8(message).decode()
 
 
 def _nanoseconds(time: float) -> int:

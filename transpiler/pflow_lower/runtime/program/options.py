@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from pflow_lower.runtime.errors import InputError
+from pflow_lower.runtime.events.delivery import OnEvent
 from pflow_lower.runtime.events.event_log import EventLog
-from pflow_lower.runtime.events.events import OnEvent
 from pflow_lower.runtime.events.progress import progress
 from pflow_lower.runtime.inputs import NOT_GIVEN, Input, check_names, fill_inputs
 from pflow_lower.support.secrets import mask
