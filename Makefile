@@ -3,10 +3,15 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Many tests wait for something, so two to a core.
+PYTEST := $(BIN)/pytest --numprocesses 4 --dist worksteal
 PEER_VENV ?= .venv-peer
 
+# Every process that a test starts would compile the package again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench bench-peer plan-eval
+.PHONY: help run test test-all lint bench bench-peer plan-eval
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,8 +24,11 @@ $(READY): pyproject.toml
 run: $(READY) ## lower a fixture that batches over real files, run the result, show what happened
 	@$(BIN)/python bench/demo.py
 
-test: $(READY) ## run all tests
-	$(BIN)/pytest --numprocesses 4 $(ARGS)
+test: $(READY) ## the tests to run while working: few examples, without the slow ones
+	$(PYTEST) -m 'not slow' $(ARGS)
+
+test-all: $(READY) ## every test with every example, as CI does
+	$(PYTEST) --hypothesis-profile ci $(ARGS)
 
 lint: $(READY) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

@@ -1,12 +1,5 @@
-"""Settings of Hypothesis for all tests.
+"""Settings for all tests: see `profiles` for those of Hypothesis."""
 
-No test fails by the clock, so there is no deadline. In CI the examples are the same
-at every run: a new one is found where somebody can look at it.
-"""
+from profiles import register_profiles
 
-import os
-
-from hypothesis import settings
-
-settings.register_profile("ours", deadline=None, derandomize="CI" in os.environ)
-settings.load_profile("ours")
+register_profiles()

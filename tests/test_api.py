@@ -187,6 +187,7 @@ def test_lower_is_the_function_whatever_was_imported_before() -> None:
     assert ended.stdout == "True\n"
 
 
+@pytest.mark.slow
 def test_a_wheel_runs_where_there_is_no_checkout(tmp_path: Path) -> None:
     """Build the wheel, unpack it, and lower with nothing else of ours on the path."""
     root = ROOT

@@ -43,7 +43,9 @@ TYPES: dict[str, dict[Fault | None, str]] = {
 }
 """What the records of failures say."""
 
-both_nodes = pytest.mark.parametrize("kind", NODES)
+both_nodes = pytest.mark.parametrize(
+    "kind", ["http", pytest.param("llm", marks=pytest.mark.slow)]
+)
 
 
 def ask(
@@ -141,6 +143,7 @@ def test_what_succeeds_at_a_later_attempt_agrees_with_the_log_of_the_server(
 
 
 @both_nodes
+@pytest.mark.slow
 def test_with_one_attempt_too_few_the_log_tells_which_are_lost(
     tmp_path: Path, kind: str
 ) -> None:

@@ -156,6 +156,7 @@ def test_the_modules_are_formatted_as_ruff_would() -> None:
     assert (run.returncode, run.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_the_modules_are_typed(tmp_path: Path) -> None:
     path = os.pathsep.join(
         str(folder)

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from meaning import same
 from places import SUPPORT
 from pocketflow import AsyncFlow
+from profiles import scaled
 from strategies import PLAIN, TEXTS, workflows
 from valid_fixtures import FIXTURES, Fixture
 
@@ -30,7 +31,7 @@ any_fixture = pytest.mark.parametrize(
     "fixture", FIXTURES.values(), ids=lambda fixture: fixture.name
 )
 thorough = settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=scaled(60), suppress_health_check=[HealthCheck.too_slow]
 )
 numbers = count()
 

@@ -80,7 +80,18 @@ NODES: dict[str, Any] = {
         },
     ),
 }
-any_node = pytest.mark.parametrize("node_id", NODES)
+any_node = pytest.mark.parametrize(
+    "node_id",
+    [
+        "by_url",
+        *(
+            pytest.param(each, marks=pytest.mark.slow)
+            for each in NODES
+            if each != "by_url"
+        ),
+    ],
+)
+"""All node types together are in one test; one at a time, most are slow."""
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from meaning import BadIndexError, MissingError, container, meaning, same
+from profiles import scaled
 from strategies import templates
 
 from pflow_lower.codegen.expressions import Compiler
@@ -76,7 +77,7 @@ def outcome(work: Callable[[], Any]) -> tuple[str, Any]:
         return "bad index", None
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=scaled(500))
 @given(cases(), st.booleans(), st.sampled_from(["strict", "permissive"]))
 def test_compiled_templates_mean_what_the_language_says(
     case: tuple[str, dict[str, Any], dict[str, Any]], nested: bool, mode: Resolution

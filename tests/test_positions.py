@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from profiles import scaled
 from strategies import workflows
 
 from pflow_lower import LoweringError, lower
@@ -80,7 +81,7 @@ def places(ir: dict[str, Any]) -> list[tuple[Any, ...]]:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=scaled(150))
 @given(st.data())
 def test_a_wrong_name_is_pointed_at(data: st.DataObject) -> None:
     ir = data.draw(workflows())

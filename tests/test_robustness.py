@@ -11,6 +11,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from places import FIXTURES
+from profiles import scaled
 
 from pflow_lower import Diagnostic, LoweringError, lower
 
@@ -86,13 +87,13 @@ def lower_or_refuse(ir: Any) -> None:
     assert all(one.severity == "warning" for one in lowered.diagnostics)
 
 
-@settings(max_examples=300)
+@settings(max_examples=scaled(300))
 @given(damaged())
 def test_a_damaged_object_is_lowered_or_refused(ir: Any) -> None:
     lower_or_refuse(ir)
 
 
-@settings(max_examples=300)
+@settings(max_examples=scaled(300))
 @given(st.data())
 def test_a_damaged_text_is_lowered_or_refused(data: st.DataObject) -> None:
     text = TEXTS[data.draw(st.sampled_from(sorted(TEXTS)))]
@@ -104,7 +105,6 @@ def test_a_damaged_text_is_lowered_or_refused(data: st.DataObject) -> None:
     lower_or_refuse(text[:start] + junk + text[stop:])
 
 
-@settings(max_examples=100)
 @given(JUNK)
 def test_junk_is_refused(ir: Any) -> None:
     try:

@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 from use_cases import Case, other_side, workflow
 
-either_way = pytest.mark.parametrize("parallel", [True, False])
+slow = pytest.mark.slow
+either_way = pytest.mark.parametrize(
+    "parallel", [True, pytest.param(False, marks=slow)]
+)
 
 
 def crowd(parallel: bool, at_once: int = 10) -> tuple[str, ...]:
@@ -38,7 +41,9 @@ def test_a_hundred_files_are_processed(tmp_path: Path, parallel: bool) -> None:
 
 
 @either_way
-@pytest.mark.parametrize("model", ["stream", "whole", "sync"])
+@pytest.mark.parametrize(
+    "model", ["stream", *(pytest.param(each, marks=slow) for each in ("whole", "sync"))]
+)
 def test_fifty_documents_are_summarised(
     tmp_path: Path, model: str, parallel: bool
 ) -> None:

@@ -129,6 +129,7 @@ def hooks(folder: Path, hook: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_hook_that_checks_runs_through_pre_commit(tmp_path: Path) -> None:
     hooks(tmp_path, "pflow-lower-check")
     theirs = tmp_path / "theirs"
@@ -145,6 +146,7 @@ def test_the_hook_that_checks_runs_through_pre_commit(tmp_path: Path) -> None:
     assert "package.json" not in shown
 
 
+@pytest.mark.slow
 def test_the_hook_that_lowers_runs_through_pre_commit(tmp_path: Path) -> None:
     hooks(tmp_path, "pflow-lower")
     theirs = tmp_path / "theirs"

@@ -10,6 +10,7 @@ from types import MappingProxyType
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from profiles import scaled
 
 from pflow_lower.diagnostics import Code, Diagnostic
 from pflow_lower.document.document import Document
@@ -126,7 +127,6 @@ def said(diagnostics: tuple[Diagnostic, ...]) -> list[tuple[object, ...]]:
     ]
 
 
-@settings(deadline=None)
 @given(TEXTS)
 @example("[1, 1.0, true, -0.0, 1e5, -0]")
 def test_a_valid_text_gives_what_json_gives(text: str) -> None:
@@ -136,7 +136,7 @@ def test_a_valid_text_gives_what_json_gives(text: str) -> None:
     assert repr(value) == repr(json.loads(text))  # which tells 1, 1.0 and True apart
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=scaled(500))
 @given(mutated())
 @example('{"a":1,"\\u0061":2}')
 @example("[NaN]]")
@@ -163,7 +163,6 @@ def test_a_text_is_read_if_and_only_if_json_accepts_it(text: str) -> None:
     assert positions == sorted(positions)
 
 
-@settings(deadline=None)
 @given(TEXTS, st.data())
 def test_the_span_of_any_characters_decodes_to_them(
     text: str, data: st.DataObject
@@ -193,7 +192,6 @@ def test_the_span_of_any_characters_decodes_to_them(
         assert json.loads(f'"{raw}"') == value[start:stop]
 
 
-@settings(deadline=None)
 @given(TEXTS)
 def test_a_value_given_as_an_object_is_copied_as_it_is(text: str) -> None:
     value = json.loads(text)

@@ -1,10 +1,16 @@
-"""`pflow-plan`, from the sentence to the file: real processes, a real server."""
+"""`pflow-plan`, from the sentence to the file, with a real server.
 
+The command line runs here, in this process, because the library llm takes long to
+start; where the process itself matters, it is a real one.
+"""
+
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +19,7 @@ from openai_server import Answer, Server, serving
 
 from pflow_lower import __version__
 from pflow_lower.check.schema import schema_text
+from pflow_lower.planner.cli import main
 from pflow_lower.planner.prompt import instructions
 
 WORKFLOW: dict[str, Any] = {
@@ -32,7 +39,28 @@ WARNED = TEXT.replace('"type": "code"', '"type": "cod"')
 COMMAND = (sys.executable, "-m", "pflow_lower.planner")
 
 
-def run(folder: Path, *arguments: str, **more: Any) -> Any:
+Ended = subprocess.CompletedProcess[str]
+
+
+def run(folder: Path, *arguments: str) -> Ended:
+    """Run the command line in this process."""
+    output = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)
+    errors = io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        redirect_stdout(output),
+        redirect_stderr(errors),
+    ):
+        patch.chdir(folder)
+        patch.setenv("LLM_USER_PATH", str(folder / "llm"))
+        with pytest.raises(SystemExit) as left:
+            main(arguments)
+    output.seek(0)
+    assert isinstance(left.value.code, int)
+    return Ended(arguments, left.value.code, output.read(), errors.getvalue())
+
+
+def run_process(folder: Path, *arguments: str, **more: Any) -> Ended:
     return subprocess.run(
         [*COMMAND, *arguments],
         cwd=folder,
@@ -45,9 +73,11 @@ def run(folder: Path, *arguments: str, **more: Any) -> Any:
     )
 
 
-def ask(folder: Path, *arguments: str, answers: list[Answer]) -> tuple[Any, Server]:
+def ask(
+    folder: Path, *arguments: str, answers: list[Answer], start: Any = run
+) -> tuple[Ended, Server]:
     with serving(folder / "llm", *answers) as server:
-        ended = run(folder, "Shout a and ö", "--model", "local", *arguments)
+        ended = start(folder, "Shout a and ö", "--model", "local", *arguments)
     assert "Traceback" not in ended.stderr
     assert "secret" not in ended.stdout + ended.stderr
     return ended, server
@@ -73,7 +103,9 @@ def test_the_workflow_goes_to_standard_output(tmp_path: Path) -> None:
 
 
 def test_it_takes_two_attempts_and_writes_a_file_that_runs(tmp_path: Path) -> None:
-    ended, server = ask(tmp_path, "-o", "new/shout.json", answers=[WRONG, GOOD])
+    ended, server = ask(
+        tmp_path, "-o", "new/shout.json", answers=[WRONG, GOOD], start=run_process
+    )
 
     assert (ended.returncode, ended.stdout) == (0, "")
     assert ended.stderr == "wrote new/shout.json\n"
@@ -271,7 +303,7 @@ def test_a_workflow_that_cannot_be_written_is_not_lost(tmp_path: Path) -> None:
 
 def test_a_full_standard_output_is_one_error(tmp_path: Path) -> None:
     with open("/dev/full", "w") as full:
-        ended = run(tmp_path, "--prompt", stdout=full)
+        ended = run_process(tmp_path, "--prompt", stdout=full)
 
     assert (ended.returncode, ended.stderr) == (
         2,
@@ -283,7 +315,7 @@ def test_a_reader_that_has_enough(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as pipe:
-        ended = run(tmp_path, "--prompt", stdout=pipe)
+        ended = run_process(tmp_path, "--prompt", stdout=pipe)
 
     assert (ended.returncode, ended.stderr) == (2, "")
 

@@ -12,6 +12,7 @@ from batches import async_node_of, batch_of, either_node_of, node_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pocketflow import BaseNode
+from profiles import scaled
 
 from pflow_lower.runtime import (
     BatchError,
@@ -85,7 +86,7 @@ def expected(index: int, failures: int, most: int) -> list[dict[str, Any]]:
     return events
 
 
-@settings(max_examples=200)
+@settings(max_examples=scaled(200))
 @given(
     st.lists(st.sampled_from([0, 0, 0, 1, 2, 9]), max_size=10),
     st.integers(1, 3),

@@ -16,6 +16,7 @@ from batches import batch_of, node_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pocketflow import AsyncNode, BaseNode, Node
+from profiles import scaled
 
 from pflow_lower.runtime import BatchError, Retry
 
@@ -321,7 +322,7 @@ def check_stopped(case: Case, outcome: Outcome, runs_to_its_end: bool) -> None:
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 @pytest.mark.parametrize("error_handling", ["fail_fast", "continue"])
-@settings(max_examples=2500)
+@settings(max_examples=scaled(2500))
 @given(data=st.data())
 def test_a_batch_agrees_with_the_model(
     error_handling: str, is_async: bool, data: st.DataObject

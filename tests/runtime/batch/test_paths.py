@@ -7,7 +7,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pflow_lower.runtime.batch.paths import files_that_fit, spelled_out
@@ -53,7 +53,6 @@ def has_magic(pattern: str) -> bool:
     return any(sign in pattern for sign in "*?[")
 
 
-@settings(deadline=None)
 @given(TREES, PATTERNS.filter(has_magic), st.sampled_from(["", "./", "ROOT/"]))
 def test_they_are_those_that_glob_finds(
     tree: list[str], pattern: str, root: str

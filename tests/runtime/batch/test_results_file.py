@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from profiles import scaled
 
 from pflow_lower.runtime.batch.results_file import ResultsFile, ResultsFileError
 from pflow_lower.runtime.batch.sources import open_source
@@ -212,10 +213,11 @@ class TestOrder:
 
     def test_what_waits_is_held_as_little_as_can_be(self) -> None:
         results = ResultsFile("r.jsonl")
+        count = scaled(10_000)
         gc.collect()
         tracemalloc.start()
         try:
-            for index in range(1, 10_001):
+            for index in range(1, count + 1):
                 results.put(index, {"result": {"numbers": list(range(100))}})
             held, _ = tracemalloc.get_traced_memory()
             results.put(0, {"result": None})
@@ -223,9 +225,9 @@ class TestOrder:
             left, _ = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-        assert held < 10_000 * 600  # each list alone takes more than 800 bytes
-        assert left < 1_000_000
-        results.finish(10_001)
+        assert held < count * 600  # each list alone takes more than 800 bytes
+        assert left < count * 100
+        results.finish(count + 1)
 
     @pytest.mark.parametrize("index", [0, 2])
     def test_an_item_has_one_result(self, index: int) -> None:

@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from profiles import scaled
 from programs import Program, lines_of
 
 ITEMS = ["a", "b", "c"]
-MANY = 100_000
+MANY = scaled(100_000)
+TEXT = "x" * (100_000_000 // MANY)
+"""All of them together are 100 MB, however many they are."""
 
 both_kinds = pytest.mark.parametrize("node_type", ["Logged", "AsyncLogged"])
 
@@ -107,7 +110,7 @@ def test_many_items_take_little_memory(tmp_path: Path) -> None:
     """A second batch reads what the first has written; none of it is in memory."""
     with (tmp_path / "in.jsonl").open("w") as file:
         for number in range(MANY):
-            file.write(f'{{"id": {number}, "text": "{"x" * 1000}"}}\n')
+            file.write(f'{{"id": {number}, "text": "{TEXT}"}}\n')
     how = {"parallel": True, "max_concurrent": 10}
     first = {"items": {"jsonl": "in.jsonl"}, "results_to": "one.jsonl", **how}
     second = {"items": {"jsonl": "${b.results}"}, "results_to": "two.jsonl", **how}
@@ -131,7 +134,7 @@ def test_many_items_take_little_memory(tmp_path: Path) -> None:
     }
     outputs = Program(tmp_path, ir).outputs(journal=False)
     assert outputs["count"] == MANY
-    assert (tmp_path / "one.jsonl").stat().st_size > MANY * 1000
+    assert (tmp_path / "one.jsonl").stat().st_size > MANY * len(TEXT)
     with (tmp_path / "two.jsonl").open() as file:
         for number, line in enumerate(file):
             assert json.loads(line) == {"index": number, "result": number}

@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from profiles import scaled
 
 from pflow_lower.runtime.journal.journal import Journal, JournalError
 
@@ -63,7 +64,7 @@ places = st.floats(0, 1, exclude_max=True)
 """Where in a file something happens, as a part of its length."""
 
 
-@settings(max_examples=300)
+@settings(max_examples=scaled(300))
 @given(at=places, length=st.sampled_from([1, 1, 16, 4096]), mask=st.integers(1, 255))
 def test_flipped_bytes(whole: Path, at: float, length: int, mask: int) -> None:
     changed = bytearray(whole.read_bytes())
@@ -74,7 +75,6 @@ def test_flipped_bytes(whole: Path, at: float, length: int, mask: int) -> None:
     assert not message or message.startswith(KNOWN)
 
 
-@settings(max_examples=100)
 @given(at=places)
 def test_a_file_that_is_cut_off(whole: Path, at: float) -> None:
     content = whole.read_bytes()

@@ -15,6 +15,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from profiles import scaled
 
 from pflow_lower.runtime.journal.journal import BatchJournal, Journal
 
@@ -106,5 +107,5 @@ class Runs(RuleBasedStateMachine):
 
 def test_a_journal_is_a_dict_that_stays() -> None:
     run_state_machine_as_test(
-        Runs, settings=settings(max_examples=60, stateful_step_count=30)
+        Runs, settings=settings(max_examples=scaled(60), stateful_step_count=30)
     )

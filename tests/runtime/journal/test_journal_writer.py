@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
+from profiles import scaled
 
 from pflow_lower.runtime.journal.journal import Journal, JournalError
 
@@ -143,9 +144,9 @@ def check_found(path: Path, keys: Sequence[str]) -> None:
 )
 def test_what_was_committed_outlives_kills(tmp_path: Path, text: str) -> None:
     path = tmp_path / "run.sqlite"
-    chance = random.Random()
+    chance, kills = random.Random(), scaled(20)
     known: list[str] = []
-    for _ in range(8):
+    for _ in range(kills):
         with program(text, path, len(known) * 10) as process:
             assert process.stdout
             lines = chance.randint(1, 40)
@@ -155,7 +156,7 @@ def test_what_was_committed_outlives_kills(tmp_path: Path, text: str) -> None:
             known += process.stdout.read().split()
         check_found(path, known)
         assert list(tmp_path.iterdir()) == [path]
-    assert len(known) >= 8
+    assert len(known) >= kills
 
 
 def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from profiles import scaled
 from programs import Program, lines_of, wait_for
 
-ITEMS, CAP, KILLS = 300, 8, 20
+ITEMS, CAP, KILLS = 300, 8, scaled(20)
 
 
 def workflow(node_type: str, **batch: Any) -> dict[str, Any]:
