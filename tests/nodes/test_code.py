@@ -1,4 +1,3 @@
-import contextvars
 import io
 import logging
 import sys
@@ -9,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from pflow_lower.nodes.code import node as code_module
-from pflow_lower.nodes.code.node import CodeError, CodeNode
+from pflow_lower.nodes.code import running
+from pflow_lower.nodes.code.errors import CodeError
+from pflow_lower.nodes.code.node import CodeNode
 
 PATIENCE = 60
 """Seconds after which a test gives up; none takes that long unless it fails."""
@@ -90,7 +90,7 @@ class TestRunning:
     def test_this_projects_own_futures_do_not_leak_into_the_code(self) -> None:
         code = "import sys\nresult = sys._getframe().f_code.co_flags & 0x1000000"
         assert run(code)["result"] == 0x1000000  # annotations, and only they
-        assert code_module._compiled("result = 1").co_flags & 0xFF0000 == 0
+        assert running.compiled("result = 1").co_flags & 0xFF0000 == 0
 
     def test_dataclasses_can_be_made(self) -> None:
         code = """
@@ -112,10 +112,10 @@ class TestRunning:
         assert isinstance(failure("result = leak"), NameError)
 
     def test_the_same_code_is_compiled_once(self) -> None:
-        code_module._compiled.cache_clear()
+        running.compiled.cache_clear()
         for number in range(5):
             assert run("result = n * 2", inputs={"n": number})["result"] == number * 2
-        assert code_module._compiled.cache_info().misses == 1
+        assert running.compiled.cache_info().misses == 1
 
     def test_a_run_leaves_no_module_behind(self) -> None:
         name = run("result = __name__")["result"]
@@ -152,17 +152,17 @@ class TestParams:
             (
                 "pass",
                 {"inputs": {"my-name": 1}},
-                "param \"inputs\": no variable can be called 'my-name'",
+                "param \"inputs\": 'my-name' is not a valid variable name",
             ),
             (
                 "pass",
                 {"inputs": {"class": 1}},
-                "param \"inputs\": no variable can be called 'class'",
+                "param \"inputs\": 'class' is not a valid variable name",
             ),
             (
                 "pass",
                 {"inputs": {"__builtins__": {}}},
-                "param \"inputs\": no variable can be called '__builtins__'",
+                "param \"inputs\": '__builtins__' is not a valid variable name",
             ),
             (
                 "pass",
@@ -308,7 +308,7 @@ class TestFailures:
     def test_an_exit_is_a_failure(self, status: str) -> None:
         error = failure(f"import sys\nresult = 1\nsys.exit({status})")
         assert type(error) is CodeError
-        assert str(error) == f"the code wants to exit: SystemExit({status}) (line 3)"
+        assert str(error) == f"the code tried to exit: SystemExit({status}) (line 3)"
 
     @pytest.mark.parametrize("timeout", [None, PATIENCE])
     def test_an_interrupt_goes_through(self, timeout: float | None) -> None:
@@ -356,10 +356,7 @@ class TestCapture:
         failure("print('a')\nexit()", timeout=timeout)
         assert (sys.stdout, sys.stderr) == before
 
-    @pytest.mark.parametrize("timeout", [None, PATIENCE])
-    def test_parallel_runs_do_not_mix(
-        self, capsys: pytest.CaptureFixture[str], timeout: float | None
-    ) -> None:
+    def test_parallel_runs_do_not_mix(self, capsys: pytest.CaptureFixture[str]) -> None:
         before = sys.stdout, sys.stderr
         count = 12
         barrier = threading.Barrier(count + 1)
@@ -382,7 +379,7 @@ class TestCapture:
                     print("other", n)
             else:
                 inputs = {"me": me, "barrier": barrier}
-                outputs[me] = run(code, inputs=inputs, timeout=timeout)
+                outputs[me] = run(code, inputs=inputs)
 
         in_threads(count + 1, work)
         for me in range(count):
@@ -468,128 +465,3 @@ class TestCapture:
             result = 1
         """
         assert run(code)["stdout"] == "1\n2\n"
-
-
-class TestTimeout:
-    def test_code_that_ends_in_time(self) -> None:
-        shared = run("print('a')\nresult = x", inputs={"x": 1}, timeout=PATIENCE)
-        assert shared == {"result": 1, "stdout": "a\n", "stderr": ""}
-
-    def test_code_that_fails_in_time(self) -> None:
-        error = failure("\n1 / 0", timeout=PATIENCE)
-        assert isinstance(error, ZeroDivisionError)
-        assert str(error) == "ZeroDivisionError: division by zero (line 2)"
-
-    def test_code_that_goes_on_and_on_is_stopped(
-        self, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        before = sys.stdout
-        seen: list[threading.Thread] = []
-        code = """
-            import threading
-            seen.append(threading.current_thread())
-            n = 0
-            while True:
-                n += 1
-        """
-        error = failure(code, inputs={"seen": seen}, timeout=0.05)
-        assert type(error) is TimeoutError
-        assert str(error) == "the code did not end within 0.05 s"
-        seen[0].join(PATIENCE)
-        assert not seen[0].is_alive()
-        assert sys.stdout is before
-
-    def test_code_that_cannot_be_stopped_is_abandoned_and_that_is_logged(
-        self, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        before = sys.stdout
-        go = threading.Event()
-        seen: list[threading.Thread] = []
-        code = """
-            import threading
-            seen.append(threading.current_thread())
-            while not go.is_set():
-                try:
-                    go.wait()
-                except BaseException:
-                    pass
-            print("late")
-            result = "late"
-        """
-        error = failure(code, inputs={"seen": seen, "go": go}, timeout=0.05)
-        assert type(error) is TimeoutError
-        assert caplog.record_tuples == [
-            (
-                "pflow_lower.nodes",
-                logging.WARNING,
-                (
-                    "code that was to end within 0.05 s goes on; "
-                    "its result will be dropped"
-                ),
-            )
-        ]
-        # What it prints is its own affair as long as it goes on.
-        assert sys.stdout is not before
-        go.set()
-        seen[0].join(PATIENCE)
-        assert not seen[0].is_alive()
-        assert sys.stdout is before
-        assert capsys.readouterr() == ("", "")
-
-    def test_an_interrupt_of_the_wait_stops_the_code(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        seen: list[threading.Thread] = []
-        join = threading.Thread.join
-
-        def interrupted(thread: threading.Thread, timeout: float | None = None) -> None:
-            monkeypatch.setattr(threading.Thread, "join", join)
-            while not seen:
-                pass
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr(threading.Thread, "join", interrupted)
-        code = """
-            import threading
-            seen.append(threading.current_thread())
-            while True:
-                pass
-        """
-        with pytest.raises(KeyboardInterrupt):
-            run(code, inputs={"seen": seen}, timeout=PATIENCE)
-        seen[0].join(PATIENCE)
-        assert not seen[0].is_alive()
-
-    def test_context_variables_are_there(self) -> None:
-        variable = contextvars.ContextVar("variable", default="unset")
-        token = variable.set("set")
-        try:
-            shared = run(
-                "result = variable.get()",
-                inputs={"variable": variable},
-                timeout=PATIENCE,
-            )
-        finally:
-            variable.reset(token)
-        assert shared["result"] == "set"
-
-    def test_requests_to_stop_at_any_moment_leave_nothing_behind(self) -> None:
-        before = sys.stdout, sys.stderr
-        outcomes: list[str] = []
-
-        def work(_: int) -> None:
-            for n in range(60):
-                # Times around what the code takes, so that some end just then.
-                seconds = n * 2e-5 + 1e-6
-                try:
-                    run("result = sum(range(2000))", timeout=seconds)
-                    outcomes.append("in time")
-                except TimeoutError:
-                    outcomes.append("late")
-
-        in_threads(4, work)
-        assert len(outcomes) == 240
-        for thread in threading.enumerate():
-            if thread.name == "pflow-lower code":
-                thread.join(PATIENCE)
-        assert (sys.stdout, sys.stderr) == before

@@ -3,7 +3,7 @@ import logging
 
 import pytest
 
-from pflow_lower.runtime.blocking import run_blocking
+from pflow_lower.support.blocking import run_blocking
 from pflow_lower.support.resources import borrowed, sharing
 
 events: list[str] = []

@@ -17,7 +17,7 @@ from batches import async_node_of, batch_of, either_node_of, node_of, run
 
 from pflow_lower.nodes.shell import ShellNode
 from pflow_lower.runtime import BatchError, BatchStep, Retry, Scope, Step, StepError
-from pflow_lower.runtime.blocking import run_blocking
+from pflow_lower.support.blocking import run_blocking
 
 both_kinds = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 

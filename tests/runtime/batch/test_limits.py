@@ -24,8 +24,8 @@ from pflow_lower.runtime import (
     run_flow,
 )
 from pflow_lower.runtime.batch.deadline import Late, within
-from pflow_lower.runtime.blocking import run_blocking
 from pflow_lower.runtime.errors import BatchTimeoutError
+from pflow_lower.support.blocking import run_blocking
 
 both_kinds = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 both_ways = pytest.mark.parametrize("handling", ["fail_fast", "continue"])

@@ -1,7 +1,6 @@
 """The node type `shell`: runs a command and gives what it printed."""
 
 import os
-import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -117,19 +116,8 @@ def _environment(added: Mapping[str, object]) -> dict[str, str]:
 
 
 def _failure(ending: process.Ending) -> str:
-    if ending.status > 0:
-        how = f"the command failed with exit status {ending.status}"
-    else:
-        how = f"the command was killed by {_signal_name(-ending.status)}"
     quoted = _last_words(ending.stderr) or _last_words(ending.stdout)
-    return f"{how}: {quoted or '(no output)'}"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+    return f"the command {process.status(ending)}: {quoted or '(no output)'}"
 
 
 def _last_words(output: bytes) -> str:

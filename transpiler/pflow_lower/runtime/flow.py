@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from pocketflow import AsyncFlow, BaseNode
 
 from pflow_lower.runtime.batch.step import BatchStep
-from pflow_lower.runtime.blocking import run_blocking
 from pflow_lower.runtime.context import NO_CONTEXT, RunContext, running_in
 from pflow_lower.runtime.errors import StepError
 from pflow_lower.runtime.events.delivery import Events, OnEvent
 from pflow_lower.runtime.inputs import Input, check_names, fill_inputs
 from pflow_lower.runtime.scope import Scope
 from pflow_lower.runtime.step import Step
+from pflow_lower.support.blocking import run_blocking
 from pflow_lower.support.resources import sharing
 
 if TYPE_CHECKING:

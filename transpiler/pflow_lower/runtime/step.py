@@ -10,7 +10,6 @@ from pflow_lower.runtime.batch.items import Items
 from pflow_lower.runtime.batch.recall import StepRecall
 from pflow_lower.runtime.batch.step import BatchStep
 from pflow_lower.runtime.batch.threads import in_threads
-from pflow_lower.runtime.blocking import run_blocking
 from pflow_lower.runtime.context import NO_CONTEXT, current, running_in
 from pflow_lower.runtime.errors import (
     ErrorAction,
@@ -21,6 +20,7 @@ from pflow_lower.runtime.errors import (
 from pflow_lower.runtime.journal.errors import JournalError
 from pflow_lower.runtime.node import Runner, is_cancelled, node_class
 from pflow_lower.runtime.scope import Scope
+from pflow_lower.support.blocking import run_blocking
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,9 @@
-"""Running a command in a session of its own, and ending it whole.
+"""Run a command in a session of its own, and end all of it.
 
-Not with asyncio's subprocesses: those kill the one process that they started
-and leave its children, a cancellation can hit them between the fork and the
-moment when there is something to kill, and before Python 3.12 they lean on a
-child watcher. Here no `await` stands between the two, and any selector event
-loop will do, in any thread.
+Not with asyncio's subprocesses: those kill only the process that they started and
+leave its children, a cancellation can arrive between the fork and the moment when
+there is something to kill, and before Python 3.12 they need a child watcher. Here no
+`await` is between the two, and any selector event loop will do, in any thread.
 """
 
 import asyncio
@@ -21,35 +20,49 @@ _CHUNK = 1 << 18
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What to run: a line for the shell, or the words of a command."""
+    """What to run: a line for the shell, or the words of a command.
+
+    With `holds_stdin`, the command sees the end of its standard input only when it has
+    ended its output, or when this process has ended.
+    """
 
     words: str | list[str]
     stdin: bytes
     cwd: str | None
     environment: dict[str, str]
+    holds_stdin: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How it ended: exit status (minus the number of a signal), and what it printed."""
+    """How it ended: exit status (or minus the number of a signal), and its output."""
 
     status: int
     stdout: bytes
     stderr: bytes
 
 
-async def run(command: Command, timeout: float | None) -> Ending:
-    """Run a command until it has ended and nobody writes to its output any more.
+def status(ending: Ending) -> str:
+    """Say how a command ended that did not succeed."""
+    if ending.status >= 0:
+        return f"failed with exit status {ending.status}"
+    try:
+        return f"was killed by {signal.Signals(-ending.status).name}"
+    except ValueError:
+        return f"was killed by signal {-ending.status}"
 
-    Past `timeout` seconds TimeoutError is raised. By then, and before a
-    cancellation goes on, the command and all that it started are killed, apart
-    from what put itself into a session of its own. Raises OSError if the
-    command cannot be started.
+
+async def run(command: Command, timeout: float | None) -> Ending:
+    """Run a command until it has ended and its output is closed.
+
+    Raises TimeoutError past `timeout` seconds, and OSError if the command cannot be
+    started. On a timeout or a cancellation the command and all that it started are
+    killed first, except what is in a session of its own.
     """
     with _start(command) as process:  # closes the pipes
         try:
             async with asyncio.timeout(timeout):
-                stdout, stderr = await _exchange(process, command.stdin)
+                stdout, stderr = await _exchange(process, command)
                 await _exit(process)
         except BaseException as exc:
             _kill(process)
@@ -67,7 +80,7 @@ def _start(command: Command) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             command.words,
             shell=isinstance(command.words, str),
-            # Never our own standard input: many a command would eat it.
+            # Never our own standard input: many commands would consume it.
             stdin=subprocess.PIPE if command.stdin else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -84,13 +97,13 @@ def _start(command: Command) -> subprocess.Popen[bytes]:
 
 
 async def _exchange(
-    process: subprocess.Popen[bytes], stdin: bytes
+    process: subprocess.Popen[bytes], command: Command
 ) -> tuple[bytes, bytes]:
-    """Hand over `stdin` and collect stdout and stderr until both are closed."""
+    """Write `stdin` and collect stdout and stderr until both are closed."""
     stdout, stderr = _Intake(process.stdout), _Intake(process.stderr)
     ends: list[_End] = [stdout, stderr]
     if process.stdin:
-        ends.append(_Feed(process.stdin, stdin))
+        ends.append(_Feed(process.stdin, command))
     try:
         await stdout.closed
         await stderr.closed
@@ -111,7 +124,7 @@ class _End:
         os.set_blocking(pipe.fileno(), False)
 
     def close(self) -> None:
-        """Stop watching; once is enough, more does no harm."""
+        """Stop watching; may be called more than once."""
         if not self._pipe.closed:
             self._loop.remove_reader(self._pipe.fileno())
             self._loop.remove_writer(self._pipe.fileno())
@@ -126,9 +139,9 @@ class _Intake(_End):
     def __init__(self, pipe: IO[bytes] | None) -> None:
         super().__init__(pipe)
         self.chunks: list[bytes] = []
-        self._loop.add_reader(self._pipe.fileno(), self._take)
+        self._loop.add_reader(self._pipe.fileno(), self._read)
 
-    def _take(self) -> None:
+    def _read(self) -> None:
         with suppress(BlockingIOError):
             chunk = os.read(self._pipe.fileno(), _CHUNK)
             if chunk:
@@ -138,26 +151,29 @@ class _Intake(_End):
 
 
 class _Feed(_End):
-    """Passes bytes through a pipe as fast as they are wanted."""
+    """Writes to a pipe as fast as it is read."""
 
-    def __init__(self, pipe: IO[bytes], content: bytes) -> None:
+    def __init__(self, pipe: IO[bytes], command: Command) -> None:
         super().__init__(pipe)
-        self._rest = memoryview(content)
-        self._loop.add_writer(pipe.fileno(), self._give)
+        self._rest = memoryview(command.stdin)
+        self._stays = command.holds_stdin
+        self._loop.add_writer(pipe.fileno(), self._write)
 
-    def _give(self) -> None:
+    def _write(self) -> None:
         try:
             self._rest = self._rest[os.write(self._pipe.fileno(), self._rest) :]
         except BlockingIOError:
             return
         except BrokenPipeError:  # a command need not read its input to the end
             self._rest = self._rest[:0]
-        if not self._rest:
+        if not self._rest and self._stays:
+            self._loop.remove_writer(self._pipe.fileno())
+        elif not self._rest:
             self.close()
 
 
 async def _exit(process: subprocess.Popen[bytes]) -> None:
-    """Wait until it has ended, looking as often as `Popen.wait` with a timeout does."""
+    """Wait until it has ended, polling as often as `Popen.wait` does."""
     pause = 0.0005
     while process.poll() is None:
         await asyncio.sleep(pause)
@@ -165,14 +181,14 @@ async def _exit(process: subprocess.Popen[bytes]) -> None:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    # While its leader is not reaped, no other group can have got the number.
+    # Until its leader is reaped, no other group can have the number.
     if process.returncode is None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
 
 
 async def _reap(process: subprocess.Popen[bytes]) -> None:
-    """Wait until it has ended, whatever is cancelled meanwhile; that goes on after."""
+    """Wait until it has ended; a cancellation meanwhile is raised afterwards."""
     cancelled: asyncio.CancelledError | None = None
     while process.returncode is None:
         try:

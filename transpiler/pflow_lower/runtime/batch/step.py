@@ -26,7 +26,6 @@ from pflow_lower.runtime.batch.recall import recall_for
 from pflow_lower.runtime.batch.results_file import ResultsFile, ResultsFileError
 from pflow_lower.runtime.batch.run import BatchRun
 from pflow_lower.runtime.batch.settings import BatchSettings
-from pflow_lower.runtime.blocking import run_blocking
 from pflow_lower.runtime.errors import (
     BatchError,
     BatchTimeoutError,
@@ -39,6 +38,7 @@ from pflow_lower.runtime.journal.errors import JournalError
 from pflow_lower.runtime.node import node_class
 from pflow_lower.runtime.scope import Scope
 from pflow_lower.runtime.store import NodeStore
+from pflow_lower.support.blocking import run_blocking
 from pflow_lower.support.resources import sharing
 from pflow_lower.support.values import as_text
 
