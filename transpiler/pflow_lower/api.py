@@ -54,11 +54,7 @@ class Lowered:
         ValueError for a workflow that was lowered before under the same name: its
         module would import itself.
         """
-        if f"\nfrom {self.module_name} import " in self.module:
-            raise ValueError(
-                f"the module {self.module_name} would import itself: "
-                "lower the workflow under another name"
-            )
+        check_module_name(self)
         folder = Path(directory)
         folder.mkdir(parents=True, exist_ok=True)
         ir_path, module_path = self.paths(folder)
@@ -121,6 +117,18 @@ def lower_file(
     options = make_options(name or Path(path).stem, results, nodes)
     options = options._replace(folders=(str(Path(path).parent),))
     return _lowered(lower_bytes(str(path), Path(path).read_bytes(), options))
+
+
+def check_module_name(lowered: Lowered) -> None:
+    """Raise ValueError if the module would import itself.
+
+    That is so for the lowered IR of a workflow under the name of the workflow.
+    """
+    if f"\nfrom {lowered.module_name} import " in lowered.module:
+        raise ValueError(
+            f"the module {lowered.module_name} would import itself: "
+            "lower the workflow under another name"
+        )
 
 
 class Outcome(NamedTuple):

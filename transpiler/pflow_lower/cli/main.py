@@ -1,7 +1,7 @@
 """The entry point of the command line.
 
-It is apart from the commands themselves so that `--version` costs no more than a
-start of Python: whatever takes time to import is imported when it is needed.
+It is apart from the commands so that `--version` costs no more than a start of
+Python: everything that takes time to import is imported when it is needed.
 """
 
 import gc
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn
 
+from pflow_lower.cli import COMMANDS
 from pflow_lower.version import __version__
 
 
@@ -20,13 +21,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if given == ["--version"]:
         sys.stdout.write(f"pflow-lower, version {__version__}\n")
         sys.exit(0)
-    # A compiler makes much that lives as long as it does, and then ends: to look for
-    # garbage in it, and to take it apart at the end, is a fifth of the time.
+    # Most objects of a compiler live until it ends: to search them for garbage, and
+    # to free them one by one at the end, would take a fifth of the time.
     gc.disable()
-    from pflow_lower.cli.command import status
-
-    result = status(given)
+    result = _status(given)
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):
             stream.flush()
     os._exit(result)
+
+
+def _status(arguments: list[str]) -> int:
+    from importlib import import_module
+
+    name = arguments.pop(0) if arguments and arguments[0] in COMMANDS else "lower"
+    status: int = import_module(f"pflow_lower.cli.{name}").status(arguments)
+    return status

@@ -1,4 +1,4 @@
-"""Run a workflow that was lowered in memory, as the module would run as a program."""
+"""Run a workflow that was lowered in memory, as its module would run as a program."""
 
 import gc
 import os
@@ -7,24 +7,23 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from pflow_lower.api import Lowered
-
-_FAILED = 1
+from pflow_lower.support.statuses import ExitStatus
 
 
 def start(
     lowered: Lowered, folder: str | os.PathLike[str], arguments: Sequence[str]
 ) -> NoReturn:
-    """Run a lowered workflow as a program in a folder would, and exit as it does.
+    """Run a lowered workflow as a program in a folder, and exit as the program would.
 
-    Modules in the folder can be imported, as they can by a program that stands
-    there. `arguments` are those of the program: `docs/language.md` § 6.
+    The program can import the modules in the folder. `arguments` are its own:
+    `docs/language.md` § 6.
     """
-    gc.enable()  # a compiler does without, but a run may be long
+    gc.enable()  # lowering does without, but a run may be long
     sys.path.insert(0, os.path.abspath(folder))
     try:
         module = lowered.load()
-    except Exception as error:  # of a module of the user's that it imports
+    except Exception as error:  # raised by a module of the user that it imports
         sys.stderr.write(f"error: {lowered.name} cannot be run: {error}\n")
-        sys.exit(_FAILED)
+        sys.exit(ExitStatus.FAILED)
     module.main(module.build_flow, arguments)
-    raise AssertionError("a program has not exited")
+    raise AssertionError("the program did not exit")

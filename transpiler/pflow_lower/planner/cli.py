@@ -8,17 +8,10 @@ from typing import Any, NoReturn
 
 import click
 
-from pflow_lower.cli.config import Config, ConfigError, find_config
-from pflow_lower.cli.jobs import (
-    BUG,
-    HAS_ERRORS,
-    INTERRUPTED,
-    OK,
-    WRONG_USAGE,
-    forget_stdout,
-    say,
-    write_stdout,
-)
+from pflow_lower.cli.config import Config, find_config
+from pflow_lower.cli.options import HELP
+from pflow_lower.cli.running import run_command
+from pflow_lower.cli.streams import say, write_stdout
 from pflow_lower.display.render import render, wants_color
 from pflow_lower.document.reader import read_bytes
 from pflow_lower.pipeline import Options
@@ -26,12 +19,13 @@ from pflow_lower.planner.asking import ModelError
 from pflow_lower.planner.planning import Attempt, Plan, PlanError, plan_with
 from pflow_lower.planner.prompt import instructions
 from pflow_lower.support.atomic import is_special, replace_file
+from pflow_lower.support.statuses import ExitStatus
 from pflow_lower.version import __version__
 
 STDOUT = "-"
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings=HELP)
 @click.argument("request", required=False)
 @click.option(
     "-o",
@@ -63,47 +57,17 @@ def command(request: str | None, **settings: Any) -> int:
     The workflow has been lowered, so it is sound, but it has not been run: look at
     it first. Node types of your own stand in pyproject.toml, as for pflow-lower.
     """
-    # click itself would make 1 of both of these.
     try:
         return _run(request, **settings)
-    except KeyboardInterrupt:
-        say("interrupted")
-        return INTERRUPTED
-    except BrokenPipeError:  # whoever read it has enough
-        forget_stdout()
-        return WRONG_USAGE
-
-
-def status(arguments: Sequence[str]) -> int:
-    """Run the command line; give its exit status, as that of `pflow-lower`."""
-    try:
-        result = command.main(
-            args=list(arguments), prog_name="pflow-plan", standalone_mode=False
-        )
-        return int(result or OK)
-    except click.ClickException as error:
-        error.show()
     except (ModelError, ImportError) as error:
         say(f"pflow-plan: error: {error}")
-    except ConfigError as error:
-        say(str(error))
-    except (click.Abort, KeyboardInterrupt):
-        say("interrupted")
-        return INTERRUPTED
-    except OSError as error:
-        say(f"{error.filename or '<stdout>'}: error: {error.strerror}")
-    except Exception:
-        import traceback
-
-        traceback.print_exc(file=sys.stderr)
-        say("this is a bug in pflow-lower; please report it with the request")
-        return BUG
-    return WRONG_USAGE
+        return ExitStatus.WRONG_USAGE
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line, and exit with its status."""
-    sys.exit(status(sys.argv[1:] if arguments is None else arguments))
+    given = sys.argv[1:] if arguments is None else arguments
+    sys.exit(run_command(command, given, "pflow-plan"))
 
 
 def _run(
@@ -112,7 +76,7 @@ def _run(
     config = find_config(Path() if output == STDOUT else Path(output).parent)
     if prompt:
         write_stdout(f"{instructions(config.nodes)}\n")
-        return OK
+        return ExitStatus.OK
     if request is None or not request.strip():
         raise click.UsageError("say what the workflow is to do")
     if output != STDOUT:
@@ -125,7 +89,7 @@ def _run(
     except PlanError as error:
         _report(error.best)
         say(f"pflow-plan: error: {error}")
-        return HAS_ERRORS
+        return ExitStatus.FAILED
     return _deliver(planned, output, config)
 
 
@@ -153,7 +117,7 @@ def _deliver(planned: Plan, output: str, config: Config) -> int:
         say('note: it is written for results = "value", not for "record"')
     if output == STDOUT:
         write_stdout(planned.text)
-        return OK
+        return ExitStatus.OK
     try:
         replace_file(output, data)
     except OSError:
@@ -162,4 +126,4 @@ def _deliver(planned: Plan, output: str, config: Config) -> int:
         write_stdout(planned.text)
         raise
     say(f"wrote {output}")
-    return OK
+    return ExitStatus.OK

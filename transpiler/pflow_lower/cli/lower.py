@@ -1,0 +1,262 @@
+"""`pflow-lower lower`, the default command: lower workflows, compare, draw or run."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pflow_lower.api import Outcome
+from pflow_lower.cli import COMMANDS
+from pflow_lower.cli.jobs import STDIN, Job, formatted, make_job, run_job
+from pflow_lower.cli.options import HELP, QUIET, RESULTS, STRICT
+from pflow_lower.cli.running import run_command
+from pflow_lower.cli.streams import say, write_stdout
+from pflow_lower.support.statuses import ExitStatus
+from pflow_lower.version import __version__
+
+RUN = "--run"
+ON_STDOUT = ("json", "sarif")
+"""The forms of output that are for programs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the options of one call say; None where they say nothing."""
+
+    out_dir: Path | None
+    results: str | None
+    strict: bool
+    check: bool
+    diff: bool
+    graph: str | None
+    output_format: str
+    color: str
+    stdin_filename: str | None
+    quiet: bool
+    arguments: tuple[str, ...] | None
+    """The arguments of the program, if the workflow is to be run."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether the workflow is run."""
+        return self.arguments is not None
+
+    @property
+    def writes(self) -> bool:
+        """Whether files are written."""
+        return not (self.check or self.diff or self.graph or self.runs)
+
+    def note(self, text: str) -> None:
+        """Write a message that --quiet leaves out."""
+        if not self.quiet:
+            say(text)
+
+
+def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from pflow_lower.check.schema import schema_text
+
+        write_stdout(schema_text())
+        context.exit()
+
+
+def _explain(context: click.Context, _: click.Parameter, code: str | None) -> None:
+    if code is not None:
+        from pflow_lower.display.explanations import explain
+
+        try:
+            text = explain(code)
+        except LookupError as error:
+            raise click.UsageError(str(error.args[0])) from error
+        write_stdout(f"{text}\n")
+        context.exit()
+
+
+def _option(*names: str, **settings: Any) -> Callable[..., Any]:
+    return click.option(*names, **settings)
+
+
+@click.command(
+    context_settings=HELP,
+    epilog="\n".join(
+        ["\b", "Commands:", *(f"  {name:<8}{COMMANDS[name]}" for name in COMMANDS)]
+    ),
+)
+@click.argument("workflows", nargs=-1, required=True, metavar="WORKFLOW...")
+@_option(
+    "--out-dir",
+    type=click.Path(path_type=Path),
+    help="Write into this folder instead of beside each workflow.",
+)
+@RESULTS
+@STRICT
+@_option(
+    "--run",
+    is_flag=True,
+    help="Write nothing; run one workflow with the arguments that follow it, and "
+    "print its outputs.",
+)
+@_option(
+    "--check", is_flag=True, help="Write nothing; fail if a file would be changed."
+)
+@_option("--diff", is_flag=True, help="Write nothing; show what would be changed.")
+@_option(
+    "--graph",
+    type=click.Choice(["mermaid", "dot"]),
+    help="Write nothing; draw the workflow before and after lowering.",
+)
+@_option(
+    "--output-format",
+    type=click.Choice(["text", "concise", "json", "github", "sarif"]),
+    default="text",
+    show_default=True,
+    help="How diagnostics are shown; json and sarif go to standard output.",
+)
+@_option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Whether to color text; auto respects NO_COLOR and FORCE_COLOR.",
+)
+@_option(
+    "--stdin-filename",
+    metavar="FILE",
+    help='The name of the workflow "-" in messages; its configuration is looked '
+    "up there.",
+)
+@QUIET
+@_option(
+    "--explain",
+    metavar="CODE",
+    callback=_explain,
+    is_eager=True,
+    expose_value=False,
+    help="Explain a code such as PFL301, and exit.",
+)
+@_option(
+    "--schema",
+    is_flag=True,
+    callback=_print_schema,
+    is_eager=True,
+    expose_value=False,
+    help="Print the JSON Schema of workflows, and exit.",
+)
+@click.version_option(__version__, prog_name="pflow-lower")
+def command(workflows: tuple[str, ...], run: bool, **given: Any) -> int:
+    """Lower workflows with batch nodes to a plain DAG and a PocketFlow module.
+
+    For each WORKFLOW, a JSON file, NAME.lowered.json and NAME_lowered.py are written
+    beside it. The WORKFLOW "-" is read from standard input, and its lowered IR is
+    written to standard output. A project can set options in the table
+    [tool.pflow-lower] of its pyproject.toml.
+
+    With --run, everything after the WORKFLOW is for the program: an input, as in
+    "pflow-lower --run docs.json -i topic=tea", or --help, which lists the inputs.
+    """
+    arguments: tuple[str, ...] | None = None
+    if run:
+        workflows, arguments = workflows[:1], workflows[1:]
+        arguments = arguments[1:] if arguments[:1] == ("--",) else arguments
+    elif RUN in workflows:
+        raise click.UsageError(f"{RUN} must come before the workflow to run")
+    return _lower(workflows, Settings(arguments=arguments, **given))
+
+
+def status(arguments: Sequence[str]) -> int:
+    """Run the command; return its exit status."""
+    # Everything after a workflow to run is for its program.
+    interspersed = RUN not in arguments
+    return run_command(
+        command, arguments, "pflow-lower", allow_interspersed_args=interspersed
+    )
+
+
+def _lower(workflows: Sequence[str], settings: Settings) -> int:
+    jobs: list[Job] = []
+    for workflow in workflows:
+        if workflow.endswith(".lowered.json") and not settings.runs:
+            settings.note(f"{workflow}: skipped, it is a lowered workflow")
+        else:
+            jobs.append(_job(workflow, settings))
+    check_option_conflicts(jobs, settings)
+    outcomes: list[Outcome] = []
+
+    def finish(job: Job, outcome: Outcome) -> int:
+        outcomes.append(outcome)
+        return _finish(outcome, job, settings)
+
+    worst = max((run_job(job, finish) for job in jobs), default=ExitStatus.OK)
+    if settings.output_format in ON_STDOUT:
+        write_stdout(formatted(outcomes, settings.output_format, settings.color))
+    return worst
+
+
+def _job(workflow: str, settings: Settings) -> Job:
+    job = make_job(
+        workflow,
+        out_dir=settings.out_dir,
+        results=settings.results,
+        strict=settings.strict,
+        stdin_filename=settings.stdin_filename,
+        in_place=settings.runs,
+    )
+    if workflow == STDIN and settings.out_dir is None and settings.writes:
+        return job._replace(directory=None)
+    return job
+
+
+def check_option_conflicts(jobs: Sequence[Job], settings: Settings) -> None:
+    """Refuse to mix data on standard output, and to write a file twice.
+
+    Raises click.UsageError.
+    """
+    data = settings.diff or settings.graph or settings.runs
+    data = data or any(not job.directory for job in jobs)
+    if data and settings.output_format in ON_STDOUT:
+        raise click.UsageError(
+            f"--output-format {settings.output_format} needs standard output for itself"
+        )
+    if settings.graph and (settings.check or settings.diff):
+        raise click.UsageError("--graph does not go with --check or --diff")
+    if settings.runs and (settings.check or settings.diff or settings.graph):
+        raise click.UsageError("--run does not go with --check, --diff or --graph")
+    if settings.runs and settings.out_dir:
+        raise click.UsageError("--run writes nothing: it does not go with --out-dir")
+    writers: dict[Path, Job] = {}
+    for job in jobs if settings.writes else ():
+        for path in job.paths:
+            other = writers.setdefault(path.absolute(), job)
+            if other is not job:
+                raise click.UsageError(
+                    f"{other.shown} and {job.shown} would both write {path}"
+                )
+
+
+def _finish(outcome: Outcome, job: Job, settings: Settings) -> int:
+    """Do with a lowered workflow what the settings ask for."""
+    if outcome.diagnostics and settings.output_format not in ON_STDOUT:
+        say(formatted([outcome], settings.output_format, settings.color))
+    lowered, artefacts = outcome.lowered, outcome.artefacts
+    if lowered is None or artefacts is None:
+        return ExitStatus.FAILED
+    if settings.graph:
+        from pflow_lower.display.drawing import DRAWINGS
+
+        write_stdout(DRAWINGS[settings.graph](artefacts.before, artefacts.after))
+    elif job.directory is None:
+        write_stdout(lowered.ir_text)
+    elif settings.arguments is not None:
+        from pflow_lower.cli.program import start
+
+        start(lowered, job.directory, settings.arguments)
+    elif settings.writes:
+        for path in lowered.write(job.directory):
+            settings.note(f"wrote {path}")
+    else:
+        from pflow_lower.cli.compare import compare
+
+        return compare(lowered, job, check=settings.check, diff=settings.diff)
+    return ExitStatus.OK
