@@ -21,10 +21,10 @@ from pflow_lower.api import (
     lower_bytes,
     make_options,
 )
-from pflow_lower.cli.command import command
-from pflow_lower.cli.jobs import HAS_ERRORS, OK
+from pflow_lower.cli.lower import command
 from pflow_lower.diagnostics import Code, Diagnostic
 from pflow_lower.display.render import render
+from pflow_lower.support.statuses import ExitStatus
 
 FOLDER = ROOT / "fixtures" / "invalid"
 FIXTURES = sorted(FOLDER.glob("*.json"), key=lambda path: path.stem)
@@ -115,9 +115,9 @@ def test_only_a_warning_lets_the_command_line_write(
     assert output.out == ""
     assert f"[{path.name[:6]}]" in output.err
     if path in WARNINGS:
-        assert (status, written) == (OK, {".json", ".py"})
+        assert (status, written) == (ExitStatus.OK, {".json", ".py"})
     else:
-        assert (status, written) == (HAS_ERRORS, set())
+        assert (status, written) == (ExitStatus.FAILED, set())
 
 
 @any_fixture
@@ -189,7 +189,7 @@ def test_a_program_that_lowers_a_wrong_file_writes_nothing(tmp_path: Path) -> No
         check=False,
     )
 
-    assert (run.returncode, run.stdout) == (HAS_ERRORS, "")
+    assert (run.returncode, run.stdout) == (ExitStatus.FAILED, "")
     assert 'error[PFL301]: no node or input is called "sumarize"' in run.stderr
     assert list(tmp_path.iterdir()) == []
 

@@ -155,13 +155,11 @@ def test_of_several_files_each_is_reported_and_the_good_ones_written(
     ]
 
 
-def test_a_lowered_workflow_is_passed_over_with_a_note(folder: Path) -> None:
+def test_a_lowered_workflow_is_skipped_with_a_note(folder: Path) -> None:
     run(folder, "docs.json")
     ended = run(folder, "docs.lowered.json")
     assert ended.returncode == 0
-    assert ended.stderr == (
-        "docs.lowered.json: passed over, it is a lowered workflow\n"
-    )
+    assert ended.stderr == ("docs.lowered.json: skipped, it is a lowered workflow\n")
 
 
 @pytest.mark.parametrize(

@@ -78,8 +78,7 @@ def test_a_repository_uses_it_as_a_pre_run_step(tmp_path: Path) -> None:
     write(tmp_path, **changed())
     ended = call(tmp_path, *check, status=1)
     assert ended.stderr == (
-        "workflows/docs_lowered.py: is not what the workflow gives; "
-        "lower workflows/docs.json again\n"
+        "workflows/docs_lowered.py: is out of date; lower workflows/docs.json again\n"
     )
     diff = re.sub(r"sha256: [0-9a-f]{64}", "sha256: X", ended.stdout)
     assert diff.startswith(
@@ -142,7 +141,7 @@ def test_the_hook_that_checks_runs_through_pre_commit(tmp_path: Path) -> None:
     write(theirs, **changed())
     call(theirs, "git", "add", ".")
     shown = call(theirs, "pre-commit", "run", "--all-files", status=1).stdout
-    assert "docs_lowered.py: is not what the workflow gives" in shown
+    assert "docs_lowered.py: is out of date" in shown
     assert "package.json" not in shown
 
 

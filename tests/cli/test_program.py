@@ -176,7 +176,7 @@ def test_a_node_that_cannot_be_imported_is_1(folder: Path) -> None:
         ),
         (
             ("flows/docs.json", "--run", "-i", "topic=tea"),
-            "--run comes before the workflow that is to be run",
+            "--run must come before the workflow to run",
         ),
         (("-i", "topic=tea", "flows/docs.json"), "No such option"),
     ],

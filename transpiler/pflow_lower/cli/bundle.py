@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from pflow_lower.api import Outcome, check_module_name
-from pflow_lower.cli.jobs import Job, formatted, make_job, run_job
+from pflow_lower.cli.jobs import Choices, Job, formatted, make_job, run_job
 from pflow_lower.cli.options import HELP, QUIET, RESULTS, STRICT
 from pflow_lower.cli.running import run_command
 from pflow_lower.cli.streams import say
@@ -44,7 +44,7 @@ def command(
             say(formatted([outcome], "text", "auto"))
         return _write(job, outcome, output, quiet=quiet)
 
-    return run_job(make_job(workflow, results=results, strict=strict), finish)
+    return run_job(make_job(workflow, Choices(results=results, strict=strict)), finish)
 
 
 def status(arguments: Sequence[str]) -> int:

@@ -42,36 +42,41 @@ class Job(NamedTuple):
         return output_paths(name, module_name(name), self.directory)
 
 
-def make_job(
-    workflow: str,
-    *,
-    out_dir: Path | None = None,
-    results: str | None = None,
-    strict: bool = False,
-    stdin_filename: str | None = None,
-    in_place: bool = False,
-) -> Job:
+class Choices(NamedTuple):
+    """What the command line says about a job."""
+
+    out_dir: Path | None = None
+    results: str | None = None
+    strict: bool = False
+    stdin_filename: str | None = None
+    in_place: bool = False
+    """Whether the folder is that of the workflow, whatever the project says."""
+
+
+def make_job(workflow: str, choices: Choices) -> Job:
     """Combine what the command line and the project say; the command line wins.
 
-    With `in_place` the folder is always that of the workflow. Raises ConfigError,
-    click.UsageError and OSError.
+    Raises ConfigError, click.UsageError and OSError.
     """
     source = None if workflow == STDIN else Path(workflow)
-    path = source or Path(stdin_filename or "workflow.json")
+    path = source or Path(choices.stdin_filename or "workflow.json")
     config = find_config(path.parent)
-    directory = path.parent if in_place else out_dir or config.out_dir or path.parent
+    directory = choices.out_dir or config.out_dir
+    if directory is None or choices.in_place:
+        directory = path.parent
     try:
         stem = Path(os.path.abspath(path)).stem  # "." has a name, too
-        options = make_options(stem, results or config.results or "value", {})
+        results = choices.results or config.results or "value"
+        options = make_options(stem, results, {})
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     options = options._replace(
         nodes=config.nodes,
-        strict=strict or bool(config.strict),
+        strict=choices.strict or bool(config.strict),
         ignore=config.ignore,
         folders=(str(directory), str(path.parent)),
     )
-    shown = workflow if source else stdin_filename or "<stdin>"
+    shown = workflow if source else choices.stdin_filename or "<stdin>"
     return Job(shown, source, directory, options)
 
 

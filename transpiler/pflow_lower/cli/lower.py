@@ -9,7 +9,7 @@ import click
 
 from pflow_lower.api import Outcome
 from pflow_lower.cli import COMMANDS
-from pflow_lower.cli.jobs import STDIN, Job, formatted, make_job, run_job
+from pflow_lower.cli.jobs import STDIN, Choices, Job, formatted, make_job, run_job
 from pflow_lower.cli.options import HELP, QUIET, RESULTS, STRICT
 from pflow_lower.cli.running import run_command
 from pflow_lower.cli.streams import say, write_stdout
@@ -195,14 +195,14 @@ def _lower(workflows: Sequence[str], settings: Settings) -> int:
 
 
 def _job(workflow: str, settings: Settings) -> Job:
-    job = make_job(
-        workflow,
+    choices = Choices(
         out_dir=settings.out_dir,
         results=settings.results,
         strict=settings.strict,
         stdin_filename=settings.stdin_filename,
         in_place=settings.runs,
     )
+    job = make_job(workflow, choices)
     if workflow == STDIN and settings.out_dir is None and settings.writes:
         return job._replace(directory=None)
     return job

@@ -19,7 +19,7 @@ import sys
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from importlib.machinery import EXTENSION_SUFFIXES, PathFinder
+from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES, PathFinder
 from importlib.util import resolve_name
 from itertools import accumulate
 from pathlib import Path, PurePosixPath
@@ -34,6 +34,7 @@ from {module} import build_flow
 
 main(build_flow)
 """
+_COMPILED = (*EXTENSION_SUFFIXES, *BYTECODE_SUFFIXES)
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time stamp of every file: the earliest that a zip file can hold."""
 
@@ -144,16 +145,18 @@ class _Contents:
                 f"{name}/{file.relative_to(folder).as_posix()}": file
                 for folder in spec.submodule_search_locations
                 for file in Path(folder).rglob(pattern)
-                if file.is_file() and file.parent.name != "__pycache__"
+                if file.parent.name != "__pycache__"
             }
-        if any(str(file).endswith(tuple(EXTENSION_SUFFIXES)) for file in files.values()):
+        if any(str(file).endswith(_COMPILED) for file in files.values()):
             self._compiled.add(name)
             return {}
-        return {name: file.read_bytes() for name, file in files.items()}
+        return {
+            name: file.read_bytes() for name, file in files.items() if file.is_file()
+        }
 
 
 def _own_files(module: str) -> dict[str, bytes]:
-    """Return the file of a module of this package; none for a name that is no module."""
+    """Return the file of a module of this package, if there is such a module."""
     path = module.replace(".", "/")
     for name in (f"{path}.py", f"{path}/__init__.py"):
         if (_ROOT / name).is_file():
