@@ -65,15 +65,18 @@ def bundle(module_name: str, module: str, folders: Sequence[str]) -> Bundle:
 def _archive(files: Mapping[str, bytes]) -> bytes:
     """Return a zip file whose bytes depend on the files alone.
 
-    It is not compressed: what a compressor writes depends on its version.
+    It is not compressed: what a compressor writes depends on its version. Each folder
+    has an entry, by which Python finds packages without an `__init__.py`.
     """
+    parents = {path for name in files for path in PurePosixPath(name).parents}
+    folders = {f"{path}/": b"" for path in parents if path.name}
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
-        for name in sorted(files):
+        for name, data in sorted({**folders, **files}.items()):
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.create_system = 3  # Unix, on every system
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, files[name])
+            archive.writestr(entry, data)
     return stream.getvalue()
 
 

@@ -9,15 +9,16 @@ import pickle
 import subprocess
 import sys
 
+from pflow_lower.nodes.code import child
 from pflow_lower.nodes.code.running import Ended, Program, unpicklable
 from pflow_lower.nodes.support import process
 from pflow_lower.support.blocking import run_blocking
 
-_PROGRAM = """
+_PROGRAM = f"""
 import os, pickle, sys
 job = os.fdopen(os.dup(0), "rb")
 sys.path[:] = pickle.load(job)
-from pflow_lower.nodes.code.child import main
+from {child.__name__} import main
 main(job)
 """
 
