@@ -11,7 +11,7 @@ PEER_VENV ?= .venv-peer
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint bench bench-peer plan-eval
+.PHONY: help run test test-all lint bench bench-peer grammar plan-eval
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ bench-peer: $(READY) ## the same batch in pflow-cli 0.16.0, in a venv of its own
 	test -x $(PEER_VENV)/bin/pflow || ($(PYTHON) -m venv $(PEER_VENV) && \
 	    $(PEER_VENV)/bin/pip install --quiet 'pflow-cli==0.16.0')
 	PEER=$(PEER_VENV)/bin/python $(BIN)/python -m bench
+
+grammar: $(READY) ## write the parsing tables of grammar/template.lark
+	PYTHONHASHSEED=0 $(BIN)/python grammar/tables.py
 
 plan-eval: $(READY) ## score a model of the library llm on 40 requests: MODEL=name
 	@$(BIN)/python -m bench.plan_eval --model '$(MODEL)' $(ARGS)

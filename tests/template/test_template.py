@@ -1,3 +1,4 @@
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -10,10 +11,12 @@ from hypothesis import strategies as st
 from pflow_lower.template import parser as template_text
 from pflow_lower.template.parser import (
     Problem,
+    grammar_text,
     may_hold_reference,
     parse_template,
     print_template,
 )
+from pflow_lower.template.tables import GRAMMAR
 from pflow_lower.template.tree import (
     LiteralOperand,
     Operand,
@@ -564,3 +567,24 @@ def test_hostile_text_takes_linear_work(work: Callable[[str], int], unit: str) -
 
 def test_text_without_marks_takes_no_work(work: Callable[[str], int]) -> None:
     assert work("$" * 999 + "a $ {b} $(c) $HOME $${d}" * 99) == 0
+
+
+def test_the_tables_are_those_of_the_grammar() -> None:
+    digest = hashlib.sha256(grammar_text().encode()).hexdigest()
+
+    assert digest == GRAMMAR, "run make grammar"
+
+
+def test_without_tables_of_its_own_version_lark_reads_the_grammar(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    texts = ['${a.b[0] ?? "c"}', "$<a[${i}].b ?? {}>", "${a b}", "${true.x} ${-1}"]
+    with_tables = [parse_template(text) for text in texts]
+    monkeypatch.setattr("lark.__version__", "0")
+    template_text._parser.cache_clear()
+    try:
+        without = [parse_template(text) for text in texts]
+    finally:
+        template_text._parser.cache_clear()
+
+    assert without == with_tables

@@ -11,9 +11,11 @@ more, but no reference nests deeper than `MAX_NESTING`.
 
 import json
 import math
+import pickle
 import re
 from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -257,12 +259,20 @@ def _quoted(text: str) -> str:
 
 @cache
 def _parser() -> "Lark":
-    from lark import Lark
+    import lark
 
+    from pflow_lower.template.tables import LARK, TABLES
+
+    if lark.__version__ == LARK:
+        return lark.Lark.load(BytesIO(pickle.dumps(TABLES)))
+    return lark.Lark(grammar_text(), parser="lalr", lexer="contextual")
+
+
+def grammar_text() -> str:
+    """Return the grammar: inside the package in a wheel, at the top of a checkout."""
     here = Path(__file__).parents[1]
-    # A wheel has the grammar inside the package, a checkout at its top.
     for folder in (here / "grammar", here.parents[1] / "grammar"):
         grammar = folder / "template.lark"
         if grammar.exists():
-            return Lark(grammar.read_text("utf-8"), parser="lalr", lexer="contextual")
+            return grammar.read_text("utf-8")
     raise FileNotFoundError("pflow_lower/grammar/template.lark is not installed")
