@@ -153,12 +153,12 @@ def test_an_entry_point_that_is_no_node(tmp_path: Path, site: Path) -> None:
         ),
         (
             changed(0, suffix="${word}"),
-            'error[PFL209]: node "shout" of type "upper" lacks the param "text"',
+            'error[PFL209]: node "shout" of type "upper" is missing the param "text"',
             "",
         ),
         (
             changed(0, txt="${word}"),
-            'error[PFL209]: node "shout" of type "upper" lacks the param "text"',
+            'error[PFL209]: node "shout" of type "upper" is missing the param "text"',
             'write "text" for "txt"',
         ),
     ],
@@ -222,7 +222,7 @@ def test_import_references_and_mapped_types_are_checked_too(
     ended = lower(workflow, tmp_path, site)
 
     assert ended.returncode == 1
-    assert 'node "a" of type "louder" lacks the param "text"' in ended.stderr
+    assert 'node "a" of type "louder" is missing the param "text"' in ended.stderr
     assert f'the type "{reference}" has no param "length"' in ended.stderr
     assert not (site.parent / "imported").exists()
 
@@ -233,4 +233,4 @@ def test_nodes_beside_the_workflow_are_found(tmp_path: Path) -> None:
     ended = lower(flows, tmp_path, None)
 
     assert ended.returncode == 1
-    assert 'lacks the param "x"' in ended.stderr
+    assert 'is missing the param "x"' in ended.stderr

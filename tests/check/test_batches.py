@@ -57,41 +57,41 @@ def test_items_that_are_a_reference_or_an_array(items: JSON) -> None:
 @pytest.mark.parametrize(
     ("items", "found", "hint"),
     [
-        ("", 'the text ""', 'for example "${list_files.lines}" or ["a", "b"]'),
+        ("", 'the string ""', 'for example "${list_files.lines}" or ["a", "b"]'),
         (
             "a, b",
-            'the text "a, b"',
+            'the string "a, b"',
             'for example "${list_files.lines}" or ["a", "b"]',
         ),
         (
             "*.txt",
-            'the text "*.txt"',
+            'the string "*.txt"',
             'to read the items from files, write "items": {"glob": "*.txt"}',
         ),
         (
             "docs.jsonl",
-            'the text "docs.jsonl"',
+            'the string "docs.jsonl"',
             'to read the items from files, write "items": {"jsonl": "docs.jsonl"}',
         ),
         (
             "a/b.csv",
-            'the text "a/b.csv"',
+            'the string "a/b.csv"',
             'to read the items from files, write "items": {"csv": "a/b.csv"}',
         ),
         (
             "$${x}.txt",
-            'the text "$${x}.txt"',
+            'the string "$${x}.txt"',
             'to read the items from files, write "items": {"lines": "$${x}.txt"}',
         ),
-        ("n1.", 'the text "n1."', 'for example "${list_files.lines}" or ["a", "b"]'),
-        ("n1.lines", 'the text "n1.lines"', "did you mean ${n1.lines}?"),
-        ("n1", 'the text "n1"', "did you mean ${n1}?"),
-        ("{{ n1[0] }}", 'the text "{{ n1[0] }}"', "did you mean ${n1[0]}?"),
-        ("$${n1.lines}", 'the text "$${n1.lines}"', "did you mean ${n1.lines}?"),
-        ("[$<n1.x>]", "text with references in it", "write only $<n1.x>"),
+        ("n1.", 'the string "n1."', 'for example "${list_files.lines}" or ["a", "b"]'),
+        ("n1.lines", 'the string "n1.lines"', "did you mean ${n1.lines}?"),
+        ("n1", 'the string "n1"', "did you mean ${n1}?"),
+        ("{{ n1[0] }}", 'the string "{{ n1[0] }}"', "did you mean ${n1[0]}?"),
+        ("$${n1.lines}", 'the string "$${n1.lines}"', "did you mean ${n1.lines}?"),
+        ("[$<n1.x>]", "text that contains references", "write only $<n1.x>"),
         (
             "${n1.x}, ${n1.y}",
-            "text with references in it",
+            "text that contains references",
             'for example "${list_files.lines}" or ["a", "b"]',
         ),
     ],
@@ -111,7 +111,7 @@ def test_aliases_that_mean_something_else(alias: str) -> None:
         (
             Code.RESERVED_ALIAS,
             Location((*IN_BATCH, "as")),
-            f'"{alias}" means something else in templates',
+            f'"{alias}" has another meaning in templates',
             'choose another name for "as"',
         )
     ]
@@ -133,7 +133,7 @@ def test_an_alias_must_not_hide_a_node_or_an_input() -> None:
             (
                 Code.ALIAS_HIDES_NAME,
                 place,
-                'the alias "other" would hide a node of that name',
+                'the alias "other" would hide a node of the same name',
                 hint,
             )
         ],
@@ -141,7 +141,7 @@ def test_an_alias_must_not_hide_a_node_or_an_input() -> None:
             (
                 Code.ALIAS_HIDES_NAME,
                 place,
-                'the alias "n0" would hide a node of that name',
+                'the alias "n0" would hide a node of the same name',
                 hint,
             )
         ],
@@ -149,7 +149,7 @@ def test_an_alias_must_not_hide_a_node_or_an_input() -> None:
             (
                 Code.ALIAS_HIDES_NAME,
                 place,
-                'the alias "i" would hide an input of that name',
+                'the alias "i" would hide an input of the same name',
                 hint,
             )
         ],
@@ -157,7 +157,7 @@ def test_an_alias_must_not_hide_a_node_or_an_input() -> None:
             (
                 Code.ALIAS_HIDES_NAME,
                 Location(IN_BATCH),
-                'the alias "item" would hide a node of that name',
+                'the alias "item" would hide a node of the same name',
                 'give the items another name with "as"',
             )
         ],
@@ -209,11 +209,11 @@ def test_aliases_that_are_used(params: JSON) -> None:
 @pytest.mark.parametrize(
     ("params", "consequence"),
     [
-        ("", ": every item runs alike"),
-        ("item", ": every item runs alike"),
-        ("$${item}", ": every item runs alike"),
-        ("${n1.item}", ": every item runs alike"),
-        ({"${item}": 1}, ": every item runs alike"),
+        ("", ": every run would be the same"),
+        ("item", ": every run would be the same"),
+        ("$${item}", ": every run would be the same"),
+        ("${n1.item}", ": every run would be the same"),
+        ({"${item}": 1}, ": every run would be the same"),
         ("${__index__}", ""),
     ],
 )
@@ -221,7 +221,7 @@ def test_aliases_that_are_not_used(params: JSON, consequence: str) -> None:
     message = f'no param of "n0" uses the item, "item"{consequence}'
 
     assert facts(batch(params, {})) == [
-        (Code.UNUSED_ALIAS, Location(IN_BATCH), message, "put ${item} into its params")
+        (Code.UNUSED_ALIAS, Location(IN_BATCH), message, "use ${item} in its params")
     ]
     (named,) = batch("", **{"as": "x"})
     assert named.location == Location((*IN_BATCH, "as"))
@@ -282,7 +282,7 @@ def test_two_items_of_one_key() -> None:
             Code.TWO_ITEMS_OF_ONE_KEY,
             Location((*IN_BATCH, "items", 2)),
             "items[2] has the same key as items[0]",
-            "make the keys differ, or leave one of the items out",
+            "make the keys differ, or remove one of the items",
         )
     ]
     assert related(one) == [((*IN_BATCH, "items", 0), "the first is here")]
@@ -311,8 +311,8 @@ def test_the_words_about_a_cap() -> None:
         (
             Code.CAP_WITHOUT_PARALLEL,
             Location((*IN_BATCH, "max_concurrent"), "key"),
-            '"max_concurrent" does nothing: items run one by one',
-            'set "parallel": true, or leave the key out',
+            '"max_concurrent" has no effect: items run one at a time',
+            'set "parallel": true, or remove the key',
         )
     ]
 
@@ -332,10 +332,10 @@ def test_more_items_than_there_may_be() -> None:
             Code.TOO_MANY_ITEMS,
             Location((*IN_BATCH, "items", 2)),
             'there are 3 items, but "max_items" is 2',
-            "leave items out, or allow more",
+            "remove items, or raise the limit",
         )
     ]
-    assert related(one) == [((*IN_BATCH, "max_items"), "no more than these")]
+    assert related(one) == [((*IN_BATCH, "max_items"), "the limit is set here")]
 
 
 @pytest.mark.parametrize(
@@ -349,11 +349,11 @@ def test_a_retry_is_given_in_one_way(sugar: str, inside: str) -> None:
         (
             Code.TWO_RETRIES,
             Location((*IN_BATCH, sugar), "key"),
-            f'"{sugar}" and "retry" say the same: only one may be given',
+            f'"{sugar}" and "retry" cannot be used together',
             f'inside "retry" it is called "{inside}"',
         )
     ]
-    assert related(one) == [((*IN_BATCH, "retry"), "this says it as well")]
+    assert related(one) == [((*IN_BATCH, "retry"), "it conflicts with this")]
     assert batch("${item}", retry={}) == ()
     assert batch("${item}", **{sugar: 1}) == ()
 
@@ -369,12 +369,12 @@ def test_both_kinds_of_sugar_are_one_mistake() -> None:
     [
         (
             {"wait": 2, "max_wait": 1.5},
-            '"max_wait" must be at least 2, as "wait" is, not 1.5',
+            '"max_wait" must be at least 2, the value of "wait", not 1.5',
             "",
         ),
         (
             {"max_wait": 0.5, "backoff": 2},
-            '"max_wait" must be at least 1, as "wait" is, not 0.5',
+            '"max_wait" must be at least 1, the value of "wait", not 0.5',
             'with a "backoff", "wait" is 1 by default',
         ),
     ],
@@ -405,8 +405,8 @@ def test_what_stops_at_the_first_failure_tolerates_none(key: str) -> None:
         (
             Code.TOLERANCE_WITHOUT_CONTINUE,
             Location((*IN_BATCH, key), "key"),
-            f'"{key}" does nothing: the first failure stops the batch',
-            'set "error_handling": "continue", or leave the key out',
+            f'"{key}" has no effect: the first failure stops the batch',
+            'set "error_handling": "continue", or remove the key',
         )
     ]
 
@@ -448,8 +448,8 @@ def test_two_batches_write_to_one_file(path: str) -> None:
         (
             Code.RESULTS_FILE_TAKEN,
             Location(("nodes", 2, "batch", "results_to")),
-            '"n1" writes its results to this file, too',
-            "one would replace the other: give each a file of its own",
+            '"n1" also writes its results to this file',
+            "one would overwrite the other: use a different file for each",
         )
     ]
     assert related(one) == [(("nodes", 1, "batch", "results_to"), "the other is here")]
@@ -473,7 +473,7 @@ def test_the_results_must_not_replace_the_items() -> None:
         (
             Code.RESULTS_FILE_TAKEN,
             Location((*IN_BATCH, "results_to")),
-            "the results would replace the file that the items are read from",
+            "the results would overwrite the file that the items come from",
             "write them to another file",
         )
     ]

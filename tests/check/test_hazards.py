@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pflow_lower import lower
 from pflow_lower.check.hazards import check_hazards
+from pflow_lower.check.semantics import Bindings
 from pflow_lower.diagnostics import Code, Diagnostic, Severity
 from pflow_lower.ir.codec import decode
 from pflow_lower.nodetypes.catalog import Catalog, ImportReference
@@ -30,7 +31,8 @@ def check(
     workflow, found = decode(document | keys)
     assert found == ()
     reference = ImportReference("acme", "Own")
-    return check_hazards(workflow, Catalog({own: reference} if own else {}))
+    catalog = Catalog({own: reference} if own else {})
+    return check_hazards(Bindings(workflow, catalog))
 
 
 def _edge(text: str) -> JSON:
@@ -65,49 +67,49 @@ def batch(**settings: JSON) -> dict[str, JSON]:
         (
             "${b.results[0]}",
             "b.results[0]",
-            "write ${b.results[0] ?? null} where null will do, "
-            "or see ${b.errors} for what failed",
+            "write ${b.results[0] ?? null} if null is acceptable, "
+            "or see ${b.errors} for the failures",
         ),
         (
             "the first: $<b.results[0]>",
             "b.results[0]",
-            "write ${b.results[0] ?? null} where null will do, "
-            "or see ${b.errors} for what failed",
+            "write ${b.results[0] ?? null} if null is acceptable, "
+            "or see ${b.errors} for the failures",
         ),
         (
             "${b.results[0].x}",
             "b.results[0].x",
-            "say what to take then, ${b.results[0].x ?? ...}",
+            "add a fallback, ${b.results[0].x ?? ...}",
         ),
         (
             "${b.results[0][1]}",
             "b.results[0][1]",
-            "say what to take then, ${b.results[0][1] ?? ...}",
+            "add a fallback, ${b.results[0][1] ?? ...}",
         ),
         (
             "${b.results[${n}].x}",
             "b.results[${n}].x",
-            "say what to take then, ${b.results[${n}].x ?? ...}",
+            "add a fallback, ${b.results[${n}].x ?? ...}",
         ),
         (
             "${b.results[0].x ?? b.results[1].x}",
             "b.results[1].x",
-            "say what to take then, ${b.results[0].x ?? b.results[1].x ?? ...}",
+            "add a fallback, ${b.results[0].x ?? b.results[1].x ?? ...}",
         ),
         (
             "${rows[${b.results[0]}]}",
             "b.results[0]",
-            'null is no index: set "error_handling" to "fail_fast"',
+            'null is not an index: set "error_handling" to "fail_fast"',
         ),
         (
             "${rows[${b.results[0]}] ?? 5}",
             "b.results[0]",
-            'null is no index: set "error_handling" to "fail_fast"',
+            'null is not an index: set "error_handling" to "fail_fast"',
         ),
         (
             "${rows[${b.results[0].n}]}",
             "b.results[0].n",
-            "say what to take then, ${rows[${b.results[0].n}] ?? ...}",
+            "add a fallback, ${rows[${b.results[0].n}] ?? ...}",
         ),
     ],
 )
@@ -116,7 +118,7 @@ def test_an_element_of_results_may_be_null(text: str, part: str, hint: str) -> N
     (one,) = check({"b": batch(), "c": say(text)}, "b>c", inputs=inputs)
 
     assert (one.code, one.severity) == (Code.MAYBE_NULL, Severity.WARNING)
-    assert one.message.endswith(' may be null: "b" goes on when an item fails')
+    assert one.message.endswith(' may be null: "b" continues when an item fails')
     assert one.hint == hint
     assert one.path == ("nodes", 1, "params", "value")
     assert place(one, text) == part
@@ -128,7 +130,9 @@ def test_an_element_of_results_may_be_null(text: str, part: str, hint: str) -> N
 def test_the_message_names_the_element_and_not_what_is_inside() -> None:
     (one,) = check({"b": batch(), "c": say("${b.results[0].x.y}")}, "b>c")
 
-    assert one.message == '${b.results[0]} may be null: "b" goes on when an item fails'
+    assert (
+        one.message == '${b.results[0]} may be null: "b" continues when an item fails'
+    )
 
 
 @pytest.mark.parametrize(
@@ -251,7 +255,7 @@ def test_the_hint_says_how_to_use_a_list_or_the_environment() -> None:
     (one,) = check_command("wc -l ${file.name}")
 
     assert one.message == (
-        "${file.name} becomes part of a command: the shell runs what is in it"
+        "${file.name} becomes part of a command: the shell runs whatever it contains"
     )
     assert one.hint == (
         'use a list, ["cat", "${file.name}"], or set '
@@ -317,12 +321,12 @@ def test_a_node_on_a_branch_may_not_have_run() -> None:
 
     assert (one.code, one.severity) == (Code.MAYBE_NOT_RUN, Severity.WARNING)
     assert one.message == (
-        '"b" may not have run: a way leads from "a" to "d" without it'
+        '"b" may not have run: a path leads from "a" to "d" that skips it'
     )
-    assert one.hint == "say what to take then, ${b.value ?? ...}"
+    assert one.hint == "add a fallback, ${b.value ?? ...}"
     assert place(one, text) == "b.value"
     assert [(each.path, each.message) for each in one.related] == [
-        (("nodes", 0, "id"), "here the ways part")
+        (("nodes", 0, "id"), "paths diverge here")
     ]
 
 
@@ -356,19 +360,19 @@ def test_what_has_run_or_has_a_fallback_is_let_through(text: str, edges: str) ->
     [
         (
             "${a.value[${b.value}]}",
-            '"b" may not have run: a way leads from "a" to "d" without it',
+            '"b" may not have run: a path leads from "a" to "d" that skips it',
         ),
         (
             "${b}",
-            '"b" may not have run: a way leads from "a" to "d" without it',
+            '"b" may not have run: a path leads from "a" to "d" that skips it',
         ),
         (
             "${o ?? b.value}",
-            '${o ?? b.value} is missing on some way to "d"',
+            '${o ?? b.value} is missing on some path to "d"',
         ),
         (
             "${b.x ?? b.y}",
-            '${b.x ?? b.y} is missing on some way to "d"',
+            '${b.x ?? b.y} is missing on some path to "d"',
         ),
     ],
 )
@@ -381,8 +385,8 @@ def test_of_three_branches_two_are_not_enough() -> None:
     edges = f"{DIAMOND} a>e:y e>d"
     (one,) = check(nodes, edges)
 
-    assert one.message == '${b.value ?? c.value} is missing on some way to "d"'
-    assert one.hint == "say what to take then, ${b.value ?? c.value ?? ...}"
+    assert one.message == '${b.value ?? c.value} is missing on some path to "d"'
+    assert one.hint == "add a fallback, ${b.value ?? c.value ?? ...}"
     assert place(one, "${b.value ?? c.value}") == "c.value"
     nodes["d"] = say("${b.value ?? c.value ?? e.value}")
     assert check(nodes, edges) == ()
@@ -392,19 +396,19 @@ def test_a_node_that_failed_has_no_outputs() -> None:
     nodes: Nodes = {"a": {}, "b": {}, "c": {}, "d": say("${a.value}")}
     (one,) = check(nodes, FAILURE)
 
-    assert one.message == '"a" may have failed: it has no "value" then'
-    assert one.hint == "say what to take then, ${a.value ?? ...}"
+    assert one.message == '"a" may have failed: it has no "value" in that case'
+    assert one.hint == "add a fallback, ${a.value ?? ...}"
     assert [(each.path, each.message) for each in one.related] == [
-        (("edges", 1), "followed where it fails")
+        (("edges", 1), "followed if it fails")
     ]
 
 
 def test_a_node_that_may_not_have_failed_has_no_error() -> None:
     assert said("${a.error}", FAILURE) == [
-        '"a" may not have failed: it has no "error" then'
+        '"a" may not have failed: it has no "error" in that case'
     ]
     assert said("${a.type}", FAILURE) == [
-        '"a" may not have failed: it has no "type" then'
+        '"a" may not have failed: it has no "type" in that case'
     ]
 
 
@@ -413,7 +417,7 @@ def test_on_the_way_of_the_error_edge_a_node_has_failed() -> None:
     (one,) = check(nodes, FAILURE)
 
     assert one.message == '"a" has failed by then: it has no "value"'
-    assert one.hint == "${a.error} says why"
+    assert one.hint == "see ${a.error} for the reason"
     assert said("${a.error}, ${a.type}, ${a}", FAILURE, "c") == []
 
 
@@ -431,7 +435,7 @@ def test_nobody_knows_what_a_type_of_the_users_own_leaves_when_it_fails() -> Non
     assert said("${a.error}", FAILURE, a="acme:Own") == []
     assert said("${a.value}", FAILURE, a="unknown") == []
     assert said("${b.value}", FAILURE, b="acme:Own") == [
-        '"b" may not have run: a way leads from "a" to "d" without it'
+        '"b" may not have run: a path leads from "a" to "d" that skips it'
     ]
 
 
@@ -446,7 +450,7 @@ def test_a_batch_leaves_its_outputs_when_it_fails() -> None:
     assert check(nodes, FAILURE) == ()
     nodes["d"] = say("${a.error}")
     (one,) = check(nodes, FAILURE)
-    assert one.message == '"a" may not have failed: it has no "error" then'
+    assert one.message == '"a" may not have failed: it has no "error" in that case'
 
 
 def test_an_output_may_be_of_a_node_that_has_not_run() -> None:
@@ -460,7 +464,7 @@ def test_an_output_may_be_of_a_node_that_has_not_run() -> None:
 
     assert one.path == ("outputs", "two", "source")
     assert one.message == (
-        '"b" may not have run: a way leads from "a" to the end without it'
+        '"b" may not have run: a path leads from "a" to the end that skips it'
     )
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from meaning import as_text, meaning
 from strategies import PLAIN
 
-from pflow_lower.check.item_keys import two_of_one_key
+from pflow_lower.check.item_keys import find_duplicate_keys
 from pflow_lower.ir.codec import decode
 from pflow_lower.ir.workflow import Array, BatchStep, TemplateValue
 from pflow_lower.source.positions import JSON
@@ -25,7 +25,7 @@ def found(items: list[Any], key: str) -> tuple[int, int] | None:
     assert isinstance(node, BatchStep)
     assert isinstance(node.batch.items, Array)
     assert isinstance(node.batch.key, TemplateValue)
-    return two_of_one_key(node.batch.items, node.batch.key.template, "it")
+    return find_duplicate_keys(node.batch.items, node.batch.key.template, "it")
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ def test_what_is_read_must_have_a_path(path: str, what: str) -> None:
         Code.NOT_A_PATH,
         ("nodes", 3, "batch", "items", "lines"),
     )
-    assert one.message == f'"{shown}" is {what}: the path of a file must be a text'
+    assert one.message == f'"{shown}" is {what}: the path of a file must be a string'
 
 
 @NOT_TEXTS
@@ -166,17 +166,17 @@ def test_what_is_written_must_have_a_path(path: str, what: str) -> None:
         Code.NOT_A_PATH,
         ("nodes", 3, "batch", "results_to"),
     )
-    assert one.message.endswith(f" is {what}: the path of a file must be a text")
+    assert one.message.endswith(f" is {what}: the path of a file must be a string")
     assert one.hint == ""
 
 
 @pytest.mark.parametrize(
     ("path", "hint"),
     [
-        ("${ls.files}", 'a list is no file: write "items": "${ls.files}"'),
+        ("${ls.files}", 'an array is not a file: write "items": "${ls.files}"'),
         (
             "${many.results}",
-            'a list is no file: write "items": "${many.results}", '
+            'an array is not a file: write "items": "${many.results}", '
             'or give "many" a "results_to"',
         ),
         ("${count}", ""),

@@ -110,7 +110,7 @@ def test_references_that_are_bound(text: str, at: int) -> None:
         (
             "${HOME}",
             "HOME",
-            'declare it under "inputs", or write $$ for $ where it is plain text',
+            'declare it under "inputs", or write $$ for $ if it is plain text',
         ),
         ("${style ?? plain}", "plain", 'for the literal, write \\"plain\\"'),
         ("${style ?? None}", "None", "for the literal, write null"),
@@ -118,7 +118,7 @@ def test_references_that_are_bound(text: str, at: int) -> None:
         (
             "${style ?? plain.text}",
             "plain",
-            "the names here are topic, count, flag, options, rows, anything, style, "
+            "available names: topic, count, flag, options, rows, anything, style, "
             "tone, ls, sum",
         ),
     ],
@@ -154,20 +154,20 @@ def test_in_permissive_mode_an_unknown_name_is_a_warning() -> None:
         (
             "${merge.a}",
             2,
-            '"merge" refers to its own outputs, which are not there yet',
-            "refer to a node that comes before",
+            '"merge" refers to its own outputs, which do not exist yet',
+            "refer to a node that runs earlier",
         ),
         (
             "${sum.results[0]}",
             1,
-            '"sum" refers to its own outputs, which are not there yet',
-            "refer to a node that comes before",
+            '"sum" refers to its own outputs, which do not exist yet',
+            "refer to a node that runs earlier",
         ),
         (
             "${save.written ?? 1}",
             0,
             '"save" runs after "ls": it has no outputs yet',
-            "turn the edges round, or refer to a node that comes before",
+            "reverse the edges, or refer to a node that runs earlier",
         ),
     ],
 )
@@ -193,8 +193,8 @@ def test_a_node_on_another_branch_has_not_run() -> None:
     )
 
     assert one.path == ("nodes", 2, "params", "value")
-    assert one.message == '"b" will not have run: no edges lead from it to "c"'
-    assert one.hint == "add an edge, or refer to a node that comes before"
+    assert one.message == '"b" will not have run: no path leads from it to "c"'
+    assert one.hint == "add an edge, or refer to a node that runs earlier"
 
 
 def test_an_output_may_refer_to_every_node() -> None:
@@ -252,19 +252,19 @@ def test_what_follows_from_wrong_edges_is_not_reported_as_well(
             "${sum.response}",
             "sum.response",
             'node "sum" has no output "response"',
-            "${sum.results} has what came of the items",
+            "${sum.results} holds the results of the items",
         ),
         (
             "${sum.x}",
             "sum.x",
             'node "sum" has no output "x"',
-            "it has results, errors, count, success_count, error_count",
+            "available outputs: results, errors, count, success_count, error_count",
         ),
         (
             "${sum.error}",
             "sum.error",
             'node "sum" has no output "error"',
-            'a node has it only where an edge for the action "error" leaves it',
+            'a node has it only if an edge for the action "error" leaves it',
         ),
     ],
 )
@@ -280,11 +280,12 @@ def test_outputs_that_a_node_does_not_have(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("${ls[0]}", 'node "ls" has outputs by name, not by index'),
-        ("${ls[${count}]}", 'node "ls" has outputs by name, not by index'),
+        ("${ls[0]}", 'the outputs of node "ls" have names, not indexes'),
+        ("${ls[${count}]}", 'the outputs of node "ls" have names, not indexes'),
         (
             "${ls.exit_code.value}",
-            'the output "exit_code" of node "ls" is a number: nothing is inside it',
+            'the output "exit_code" of node "ls" is a number: '
+            "it has no fields or elements",
         ),
         (
             "${ls.files.first}",
@@ -293,10 +294,11 @@ def test_outputs_that_a_node_does_not_have(
         ),
         (
             "${sum.count[0]}",
-            'the output "count" of node "sum" is a number: nothing is inside it',
+            'the output "count" of node "sum" is a number: '
+            "it has no fields or elements",
         ),
-        ("${count.x}", 'input "count" is a number: nothing is inside it'),
-        ("${flag[0]}", 'input "flag" is a boolean: nothing is inside it'),
+        ("${count.x}", 'input "count" is a number: it has no fields or elements'),
+        ("${flag[0]}", 'input "flag" is a boolean: it has no fields or elements'),
         (
             "${rows.first}",
             'input "rows" is an array: its elements have indexes, not names',
@@ -354,10 +356,10 @@ def test_nothing_is_inside_results_that_are_a_file(rest: str) -> None:
     assert one.code is Code.IMPOSSIBLE_PATH
     assert one.message == (
         'the output "results" of node "kept" is the path of a file: '
-        "nothing is inside it"
+        "it has no fields or elements"
     )
     assert one.hint == (
-        'a batch reads that file with "items": {"jsonl": "${kept.results}"}'
+        'to read that file in a batch, write "items": {"jsonl": "${kept.results}"}'
     )
 
 
@@ -411,13 +413,16 @@ def test_the_item_is_not_known_in_the_name_of_the_results(name: str, what: str) 
     assert one.code is Code.ALIAS_OUTSIDE_BATCH
     assert _part(text, one) == name
     assert one.message == (
-        f'"{name}" is the {what} of "kept", known in its params and its key only'
+        f'"{name}" is the {what} of "kept": only its params and its key can use it'
     )
     assert one.hint == "the results of all items go to one file"
 
 
 def test_the_index_of_an_item_is_a_number() -> None:
-    assert said("${__index__.x}", 1) == '"__index__" is a number: nothing is inside it'
+    assert (
+        said("${__index__.x}", 1)
+        == '"__index__" is a number: it has no fields or elements'
+    )
 
 
 # --- Inputs that may be missing.
@@ -429,12 +434,12 @@ def test_the_index_of_an_item_is_a_number() -> None:
         (
             "${style}",
             "style",
-            "say what to take then, ${style ?? ...}, or give it a default",
+            "add a fallback, ${style ?? ...}, or give it a default",
         ),
         (
             "${ls.stdout ?? style.a}",
             "style.a",
-            "say what to take then, ${style.a ?? ...}, or give it a default",
+            "add a fallback, ${style.a ?? ...}, or give it a default",
         ),
         ("${rows[${style}]}", "style", "give it a default"),
     ],
@@ -452,14 +457,14 @@ def test_optional_inputs(text: str, part: str, hint: str) -> None:
         (
             "${file.a}",
             2,
-            '"file" is the item of "sum", known in its params only',
-            "${sum.results} has what came of the items",
+            '"file" is the item of "sum": only its params can use it',
+            "${sum.results} holds the results of the items",
         ),
         (
             "${__index__}",
             0,
-            '"__index__" is the index of an item of "sum", known in its params only',
-            "${sum.results} has what came of the items",
+            '"__index__" is the index of an item of "sum": only its params can use it',
+            "${sum.results} holds the results of the items",
         ),
     ],
 )
@@ -495,7 +500,7 @@ def test_an_item_is_not_known_in_the_items(items: JSON) -> None:
     (one,) = batch_over(items)
 
     assert one.code is Code.ALIAS_OUTSIDE_BATCH
-    assert one.message.endswith('of "b 1", known in its params only')
+    assert one.message.endswith('of "b 1": only its params can use it')
     assert one.hint == ""
 
 

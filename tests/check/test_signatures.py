@@ -40,20 +40,20 @@ def test_types_that_are_known(name: str) -> None:
     [
         (
             "shel",
-            'the node type "shel" is not known here: '
+            'the node type "shel" is unknown here: '
             "it must be installed where the workflow runs",
             'did you mean "shell"?',
         ),
         (
             "summarise",
-            'the node type "summarise" is not known here: '
+            'the node type "summarise" is unknown here: '
             "it must be installed where the workflow runs",
-            "a class of your own is named as package.module:Class",
+            "refer to a class of your own as package.module:Class",
         ),
         (
             "acme/nodes.py:A",
-            '"acme/nodes.py:A" is no import reference',
-            "it is package.module:Class, of ASCII identifiers that are no keywords",
+            '"acme/nodes.py:A" is not a valid import reference',
+            "write package.module:Class, in ASCII identifiers that are not keywords",
         ),
     ],
 )
@@ -85,7 +85,7 @@ def test_types_that_are_not(name: str, message: str, hint: str) -> None:
 def test_params_that_are_missing(
     node: dict[str, JSON], missing: str, place: Location
 ) -> None:
-    message = f'node "n0" of type "{node["type"]}" lacks the param "{missing}"'
+    message = f'node "n0" of type "{node["type"]}" is missing the param "{missing}"'
 
     assert facts(check(node)) == [(Code.MISSING_PARAM, place, message, "")]
 
@@ -97,7 +97,7 @@ def test_params_that_are_missing(
             {"comand": "ls"},
             Code.MISSING_PARAM,
             "comand",
-            'write "command" for "comand"',
+            'write "command" instead of "comand"',
         ),
         (
             {"command": "ls", "evn": {}},

@@ -79,7 +79,7 @@ def test_a_node_must_not_be_called_as_an_input_is() -> None:
 
     assert mistakes(found) == [(Code.ID_IS_INPUT, ("nodes", 1, "id"))]
     assert said(found) == [
-        ('"b" is an input, too: the node would overwrite it', "rename one of the two")
+        ('"b" is also an input: the node would overwrite it', "rename one of the two")
     ]
 
 
@@ -109,11 +109,11 @@ def test_of_what_is_not_reached_the_first_nodes_are_reported() -> None:
 
     assert said(found) == [
         (
-            'no edges lead from "a", the start, to "b": it would never run',
+            '"b" would never run: no path leads to it from the start node, "a"',
             'add an edge to it, or set "start_node"',
         ),
         (
-            'no edges lead from "a", the start, to "e": it would never run',
+            '"e" would never run: no path leads to it from the start node, "a"',
             'add an edge to it, or set "start_node"',
         ),
     ]
@@ -121,18 +121,18 @@ def test_of_what_is_not_reached_the_first_nodes_are_reported() -> None:
 
 def test_the_words_about_edges() -> None:
     hint = (
-        "one edge is followed per action: give this one another action, "
-        "or let the nodes follow each other"
+        "only one edge is followed per action: give this one another action, "
+        "or run the nodes one after the other"
     )
     message = 'a second edge leaves "a" on the action "default"; edges[0] is the first'
 
     assert said(check("a b c", "a>b a>c")) == [(message, hint)]
-    assert said(check("a b", "a>b a>b")) == [(message, "leave one of the two out")]
+    assert said(check("a b", "a>b a>b")) == [(message, "remove one of the two")]
     assert said(check("load store", "load>stoer")) == [
         ('no node has the id "stoer"', 'did you mean "store"?')
     ]
     assert said(check("a a", "")) == [
-        ('the id "a" is taken: nodes[0] has it', "give each node an id of its own")
+        ('the id "a" is already used by nodes[0]', "give each node a unique id")
     ]
 
 
@@ -150,10 +150,8 @@ def test_a_cycle_is_shown_from_where_its_last_edge_leads(
 ) -> None:
     (one,) = [each for each in check("a b c d", edges) if each.code is Code.CYCLE]
 
-    assert one.message == f"the edges go round in a circle: {circle}"
-    assert (
-        one.hint == "a workflow may not loop: use `batch` to run a node once per item"
-    )
+    assert one.message == f"the edges form a cycle: {circle}"
+    assert one.hint == "workflows cannot loop: use `batch` to run a node once per item"
 
 
 def test_cycles_that_share_no_node_are_all_reported() -> None:
@@ -177,7 +175,7 @@ def test_there_is_an_end_to_what_is_said_about_cycles() -> None:
 
     assert len(check(" ".join(ids), many)) == MAX_CYCLES
     assert long.message == (
-        'the edges go round in a circle: "n0" → "n1" → "n2" → "n3" → "n4" → … → '
+        'the edges form a cycle: "n0" → "n1" → "n2" → "n3" → "n4" → … → '
         '"n146" → "n147" → "n148" → "n149" → "n0"'
     )
 

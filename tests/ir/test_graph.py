@@ -12,7 +12,7 @@ EDGES = st.lists(st.tuples(st.sampled_from(NODES), st.sampled_from(NODES)), max_
 FORWARD = EDGES.map(lambda edges: [edge for edge in edges if edge[0] < edge[1]])
 
 
-def diamond() -> Graph:
+def diamond() -> Graph[str]:
     edges = [("a", "b"), ("a", "c"), ("b", "d"), ("c", "d")]
     return Graph.of("abcde", edges)
 
@@ -115,7 +115,7 @@ def test_long_ways_take_no_recursion() -> None:
     assert len(ring.cycle() or ()) == len(nodes)
 
 
-def ways(graph: Graph, start: str, goal: str) -> Iterator[frozenset[str]]:
+def ways(graph: Graph[str], start: str, goal: str) -> Iterator[frozenset[str]]:
     """Give the nodes of each way from one node to another."""
     if start == goal:
         yield frozenset({goal})

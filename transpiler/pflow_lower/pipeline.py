@@ -92,7 +92,7 @@ def _run(
 
     # It can be lowered. What may go wrong in a run is looked for last: it takes a
     # graph that is right and names that are bound.
-    found += check_hazards(workflow, catalog)
+    found += check_hazards(names)
 
     # From here on nothing can go wrong.
     module = module_name(options.name)

@@ -1,7 +1,7 @@
 """Check batches against the rules of `docs/language.md` § 3.
 
-What is wrong with one batch by itself: its items, its alias, its key, and settings
-that do not go together. And two batches that would write one file.
+Each batch is checked by itself: its items, its alias, its key, and settings that
+conflict. Then two batches that would write to one file are reported.
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping
@@ -17,6 +17,7 @@ from pflow_lower.diagnostics import (
     report,
 )
 from pflow_lower.ir.graph import Graph
+from pflow_lower.ir.sites import Site, sites_of
 from pflow_lower.ir.workflow import (
     Array,
     Batch,
@@ -26,7 +27,6 @@ from pflow_lower.ir.workflow import (
     TemplateValue,
     Value,
     Workflow,
-    templates,
 )
 from pflow_lower.source.positions import Location
 from pflow_lower.template.parser import parse_template
@@ -35,7 +35,7 @@ from pflow_lower.template.tree import INDEX, is_name
 RESERVED_ALIASES = frozenset({"true", "false", "null", INDEX})
 
 _Named: TypeAlias = tuple[str, Location]
-"""What has a name, "an input" or "a node", and where that name stands."""
+"""What a name stands for, "an input" or "a node", and where it is defined."""
 
 
 def check_batches(names: Bindings) -> tuple[Diagnostic, ...]:
@@ -64,9 +64,9 @@ def _named(workflow: Workflow) -> dict[str, _Named]:
 
 def _check_items(node: BatchStep, known: Container[str]) -> Iterator[Diagnostic]:
     items = node.batch.items
-    if isinstance(items, Array | Object):  # which of the keys, the schema has checked
+    if isinstance(items, Array | Object):  # the keys of an object are known to be right
         return
-    found, hint = "text with references in it", ""
+    found, hint = "text that contains references", ""
     match items:
         case TemplateValue(template) if template.whole is not None:
             return
@@ -76,7 +76,7 @@ def _check_items(node: BatchStep, known: Container[str]) -> Iterator[Diagnostic]
                 hint = f"write only {template.text[first.start : first.stop]}"
         case TemplateValue() | Constant():
             text = _text(items)
-            found = f"the text {quote(text)}"
+            found = f"the string {quote(text)}"
             if name := _name_in(text, known):
                 hint = f"did you mean {name}?"
             elif (form := _form_of(text)) and len(text) <= MAX_QUOTED:
@@ -91,7 +91,7 @@ def _check_items(node: BatchStep, known: Container[str]) -> Iterator[Diagnostic]
 
 
 def _name_in(text: str, known: Container[str]) -> str:
-    """Give the reference that a text would be with the right characters around it."""
+    """Return the reference that a text would be with the right characters around it."""
     written = f"${{{text.strip('${} ')}}}"
     template, problems = parse_template(written)
     if problems or template.whole is None or len(written) > MAX_QUOTED:
@@ -101,7 +101,7 @@ def _name_in(text: str, known: Container[str]) -> str:
 
 
 def _form_of(text: str) -> str:
-    """Give the form of stream that a text would be the path for, or ''."""
+    """Return the form of stream whose path a text could be, or ''."""
     if "*" in text:
         return "glob"
     ending = text.rpartition(".")[2]
@@ -115,14 +115,14 @@ def _check_alias(node: BatchStep, names: Mapping[str, _Named]) -> Iterator[Diagn
     place = batch.location.at("as") if "as" in batch.keys else batch.location
     hint = 'choose another name for "as"'
     if alias in RESERVED_ALIASES:
-        message = f'"{alias}" means something else in templates'
+        message = f'"{alias}" has another meaning in templates'
         yield report(Code.RESERVED_ALIAS, place, message, hint)
     elif alias in names:
         if "as" not in batch.keys:
             hint = 'give the items another name with "as"'
         kind, there = names[alias]
-        message = f'the alias "{alias}" would hide {kind} of that name'
-        related = (Related(there, "it would be hidden"),)
+        message = f'the alias "{alias}" would hide {kind} of the same name'
+        related = (Related(there, "this would be hidden"),)
         yield report(Code.ALIAS_HIDES_NAME, place, message, hint, related=related)
     else:
         yield from _check_alias_is_used(node, place, names)
@@ -131,20 +131,20 @@ def _check_alias(node: BatchStep, names: Mapping[str, _Named]) -> Iterator[Diagn
 def _check_alias_is_used(
     node: BatchStep, place: Location, known: Container[str]
 ) -> Iterator[Diagnostic]:
-    names = _names_in(node.params) | _names_in(node.batch.key)
-    # An unknown name is an error of its own, and may well be the alias, misspelt.
+    names = _names(site for site in sites_of(node) if site.bound)
+    # An unknown name is an error of its own, and may well be the alias, misspelled.
     if any(name not in known and name != INDEX for name in names):
         return
     alias = node.batch.alias
     message = f'no param of {quote(node.id)} uses the item, "{alias}"'
     if INDEX not in names:
-        message += ": every item runs alike"
-    hint = f"put ${{{alias}}} into its params"
+        message += ": every run would be the same"
+    hint = f"use ${{{alias}}} in its params"
     yield report(Code.UNUSED_ALIAS, place, message, hint)
 
 
 def _check_index(workflow: Workflow) -> Iterator[Diagnostic]:
-    """Report a node or an input that has the name of the index of items."""
+    """Report a node or an input that has the name of the index."""
     nodes, inputs = workflow.nodes, workflow.inputs
     places = [each.location.at("id") for each in nodes if each.id == INDEX]
     places += [
@@ -160,11 +160,11 @@ def _check_key(node: BatchStep, known: Container[str]) -> Iterator[Diagnostic]:
     batch = node.batch
     if batch.key is None:
         return
-    names = _names_in(batch.key)
+    names = _names(site for site in sites_of(node) if site.field == "key")
     if batch.alias in names or INDEX in names:
         if isinstance(batch.items, Array):
             yield from _check_keys(batch, batch.items)
-    elif all(name in known for name in names):  # another is unknown, or misspelt
+    elif all(name in known for name in names):  # an unknown one is reported elsewhere
         message = f"every item of {quote(node.id)} would have the same key"
         hint = f"for example ${{{batch.alias}}} or ${{{batch.alias}.id}}"
         if isinstance(batch.key, Constant) and is_name(text := _text(batch.key)):
@@ -174,35 +174,35 @@ def _check_key(node: BatchStep, known: Container[str]) -> Iterator[Diagnostic]:
 
 
 def _check_keys(batch: Batch, items: Array) -> Iterator[Diagnostic]:
-    from pflow_lower.check.item_keys import two_of_one_key
+    from pflow_lower.check.item_keys import find_duplicate_keys
 
     assert isinstance(batch.key, TemplateValue)
-    found = two_of_one_key(items, batch.key.template, batch.alias)
+    found = find_duplicate_keys(items, batch.key.template, batch.alias)
     if found is not None:
         first, second = (batch.location.at("items", index) for index in found)
         yield report(
             Code.TWO_ITEMS_OF_ONE_KEY,
             second,
             f"items[{found[1]}] has the same key as items[{found[0]}]",
-            "make the keys differ, or leave one of the items out",
+            "make the keys differ, or remove one of the items",
             related=(Related(first, "the first is here"),),
         )
 
 
 def _check_settings(batch: Batch) -> Iterator[Diagnostic]:
-    """Report settings that do not go together."""
+    """Report settings that conflict."""
     if "max_concurrent" in batch.keys and not batch.parallel:
-        message = '"max_concurrent" does nothing: items run one by one'
+        message = '"max_concurrent" has no effect: items run one at a time'
         place = batch.location.key("max_concurrent")
-        hint = 'set "parallel": true, or leave the key out'
+        hint = 'set "parallel": true, or remove the key'
         yield report(Code.CAP_WITHOUT_PARALLEL, place, message, hint)
     yield from _check_count(batch)
     yield from _check_retry(batch)
     tolerances = [key for key in batch.keys if key.startswith("tolerated_failure_")]
     if tolerances and batch.error_handling != "continue":
-        message = f'"{tolerances[0]}" does nothing: the first failure stops the batch'
+        message = f'"{tolerances[0]}" has no effect: the first failure stops the batch'
         place = batch.location.key(tolerances[0])
-        hint = 'set "error_handling": "continue", or leave the key out'
+        hint = 'set "error_handling": "continue", or remove the key'
         yield report(Code.TOLERANCE_WITHOUT_CONTINUE, place, message, hint)
 
 
@@ -212,8 +212,8 @@ def _check_count(batch: Batch) -> Iterator[Diagnostic]:
         return
     message = f'there are {len(items.items)} items, but "max_items" is {most}'
     place = batch.location.at("items", most)
-    related = (Related(batch.location.at("max_items"), "no more than these"),)
-    hint = "leave items out, or allow more"
+    related = (Related(batch.location.at("max_items"), "the limit is set here"),)
+    hint = "remove items, or raise the limit"
     yield report(Code.TOO_MANY_ITEMS, place, message, hint, related=related)
 
 
@@ -224,13 +224,13 @@ def _check_retry(batch: Batch) -> Iterator[Diagnostic]:
     sugar = [key for key in batch.keys if key in ("max_retries", "retry_wait")]
     if sugar:
         inside = {"max_retries": "max_attempts", "retry_wait": "wait"}[sugar[0]]
-        message = f'"{sugar[0]}" and "retry" say the same: only one may be given'
+        message = f'"{sugar[0]}" and "retry" cannot be used together'
         place = batch.location.key(sugar[0])
         hint = f'inside "retry" it is called "{inside}"'
-        related = (Related(batch.location.key("retry"), "this says it as well"),)
+        related = (Related(batch.location.key("retry"), "it conflicts with this"),)
         yield report(Code.TWO_RETRIES, place, message, hint, related=related)
     if retry.max_wait is not None and retry.max_wait < retry.wait:
-        message = f'"max_wait" must be at least {retry.wait}, as "wait" is, '
+        message = f'"max_wait" must be at least {retry.wait}, the value of "wait", '
         message += f"not {retry.max_wait}"
         hint = (
             "" if "wait" in retry.keys else 'with a "backoff", "wait" is 1 by default'
@@ -240,7 +240,7 @@ def _check_retry(batch: Batch) -> Iterator[Diagnostic]:
 
 
 def _check_files(batches: Iterable[BatchStep], names: Bindings) -> Iterator[Diagnostic]:
-    """Report files of results that something else would read or write as well."""
+    """Report files of results that the workflow also reads or writes elsewhere."""
     writers: dict[str, list[BatchStep]] = {}
     for node in batches:
         batch = node.batch
@@ -249,13 +249,13 @@ def _check_files(batches: Iterable[BatchStep], names: Bindings) -> Iterator[Diag
         path, place = _text(batch.results_to), batch.location.at("results_to")
         stream = batch.stream
         if stream and stream.form != "glob" and _text(stream.path) == path:
-            message = "the results would replace the file that the items are read from"
+            message = "the results would overwrite the file that the items come from"
             hint = "write them to another file"
             there = Related(batch.location.at("items", stream.form), "it is read here")
             code = Code.RESULTS_FILE_TAKEN
             yield report(code, place, message, hint, related=(there,))
         others = writers.setdefault(path, [])
-        # Two nodes on different branches never run both.
+        # Nodes on different branches never both run.
         rivals = (each for each in others if _both_run(each.id, node.id, names.graph))
         if rival := next(rivals, None):
             yield _taken(rival, place)
@@ -263,30 +263,25 @@ def _check_files(batches: Iterable[BatchStep], names: Bindings) -> Iterator[Diag
 
 
 def _taken(rival: BatchStep, place: Location) -> Diagnostic:
-    message = f"{quote(rival.id)} writes its results to this file, too"
-    hint = "one would replace the other: give each a file of its own"
+    message = f"{quote(rival.id)} also writes its results to this file"
+    hint = "one would overwrite the other: use a different file for each"
     there = Related(rival.batch.location.at("results_to"), "the other is here")
     return report(Code.RESULTS_FILE_TAKEN, place, message, hint, related=(there,))
 
 
-def _both_run(one: str, other: str, graph: Graph | None) -> bool:
-    if graph is None:  # what is wrong with it is reported elsewhere
+def _both_run(one: str, other: str, graph: Graph[str] | None) -> bool:
+    if graph is None:  # its mistakes are reported elsewhere
         return False
     return graph.comes_before(one, other) or graph.comes_before(other, one)
 
 
-def _names_in(value: Value | None) -> set[str]:
-    """Give the names that the references in a value begin with."""
-    return {
-        path.name
-        for each in (() if value is None else templates(value))
-        for reference in each.template.references
-        for path in reference.paths()
-    }
+def _names(sites: Iterable[Site]) -> set[str]:
+    """Return the names that the references begin with."""
+    return {use.path.name for site in sites for use in site.uses()}
 
 
 def _text(value: Value) -> str:
-    """Give a string as it was written."""
+    """Return a string as it was written."""
     if isinstance(value, TemplateValue):
         return value.template.text
     assert isinstance(value, Constant)

@@ -1,85 +1,47 @@
-"""Point out what lowers without an error and may still go wrong when it runs.
+"""Warn of what lowers without an error and may still go wrong in a run.
 
-Three things are looked for: an element of `results` that is null where its item
-failed, an item that becomes part of a shell command, and a reference to a node
-that some way through the workflow leads past. All are warnings, and none is
-guesswork: for each there is a run in which it happens, if every edge is followed
-at times (`docs/language.md` §§ 2 and 3).
+Three things are looked for: an element of `results` that is null because its item
+failed, an item that becomes part of a shell command, and a reference to a node that
+some path through the workflow bypasses. None is guesswork: each happens in some run,
+if every edge is followed in some run (`docs/language.md` §§ 2 and 3).
 
-Runs last, on a workflow that has no errors: each name is bound, and no edges
-lead in a circle.
+This check comes last, for a workflow without errors: each name is bound, and there
+is no cycle.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
 from typing import NamedTuple
 
-from pflow_lower.check.ways import END, Stations, Ways
+from pflow_lower.check.control_flow import END, ControlFlow, Point, Points
+from pflow_lower.check.semantics import Bindings
 from pflow_lower.diagnostics import Code, Diagnostic, Related, quote, report
-from pflow_lower.ir.workflow import (
-    BatchStep,
-    Step,
-    TemplateValue,
-    Value,
-    Workflow,
-    templates,
-)
-from pflow_lower.nodetypes.catalog import BATCH_OUTPUTS, ERROR_OUTPUTS, Catalog, Kind
-from pflow_lower.source.positions import Location
-from pflow_lower.template.tree import Operand, PathOperand, Reference
+from pflow_lower.ir.sites import Site, Use
+from pflow_lower.ir.workflow import BatchStep, Step, TemplateValue
+from pflow_lower.nodetypes.catalog import BATCH_OUTPUTS, ERROR_OUTPUTS, Kind
+from pflow_lower.template.tree import Operand, PathOperand
 
 
-def check_hazards(workflow: Workflow, catalog: Catalog) -> tuple[Diagnostic, ...]:
+def check_hazards(names: Bindings) -> tuple[Diagnostic, ...]:
     """Warn of what may go wrong in a run."""
-    sites = tuple(_sites(workflow))
-    nodes = {node.id: node for node in workflow.nodes}
     return (
-        *_check_elements(sites, nodes),
-        *_check_commands(workflow, catalog),
-        *_Branches(workflow, catalog, Ways(workflow)).check(sites),
+        *_check_elements(names),
+        *_check_commands(names),
+        *_Branches(names).check(names.sites),
     )
 
 
-class _Site(NamedTuple):
-    """A reference, and the node that it is resolved for; None for an output."""
-
-    node: Step | None
-    location: Location
-    reference: Reference
-
-    def with_fallback(self, text: str) -> str:
-        """Give the reference with one more operand."""
-        return f"{str(self.reference)[:-1]} ?? {text}}}"
+def _with_fallback(site: Site, text: str) -> str:
+    """Return the reference with one more operand."""
+    return f"{str(site.reference)[:-1]} ?? {text}}}"
 
 
-def _sites(workflow: Workflow) -> Iterator[_Site]:
-    for node in workflow.nodes:
-        if isinstance(node, BatchStep):
-            for value in (node.batch.items, node.batch.key, node.batch.results_to):
-                if value is not None:
-                    yield from _sites_in(value, node)
-        yield from _sites_in(node.params, node)
-    for output in workflow.outputs:
-        if output.source is not None:
-            yield from _sites_in(output.source, None)
-
-
-def _sites_in(value: Value, node: Step | None) -> Iterator[_Site]:
-    for each in templates(value):
-        for reference in each.template.references:
-            yield _Site(node, each.location, reference)
-
-
-def _check_elements(
-    sites: Iterable[_Site], nodes: Mapping[str, Step]
-) -> Iterator[Diagnostic]:
-    """Warn of elements of `results` that are null where an item failed."""
-    for site in sites:
-        for operand in site.reference.operands:
-            for path in _paths(operand):
-                owner = nodes.get(path.name)
-                if isinstance(owner, BatchStep) and _is_element(path, owner):
-                    yield from _check_element(path, owner, operand, site)
+def _check_elements(names: Bindings) -> Iterator[Diagnostic]:
+    """Warn of elements of `results` that are null if an item failed."""
+    for site in names.sites:
+        for use in site.uses():
+            owner = names.nodes.get(use.path.name)
+            if isinstance(owner, BatchStep) and _is_element(use.path, owner):
+                yield from _check_element(use, owner)
 
 
 def _is_element(path: PathOperand, owner: BatchStep) -> bool:
@@ -89,42 +51,40 @@ def _is_element(path: PathOperand, owner: BatchStep) -> bool:
     return False
 
 
-def _check_element(
-    path: PathOperand, owner: BatchStep, operand: Operand, site: _Site
-) -> Iterator[Diagnostic]:
-    walks_on = len(path.segments) > 2
-    is_index = path is not operand and not walks_on
-    # Null has nothing inside, which `??` makes up for; as an index it is an error.
-    if operand is not site.reference.operands[-1] and not is_index:
+def _check_element(use: Use, owner: BatchStep) -> Iterator[Diagnostic]:
+    path, site = use.path, use.site
+    continues = len(path.segments) > 2
+    is_index = use.is_index and not continues
+    # A path into null is missing, so `??` helps; null as an index is an error.
+    if not use.is_last and not is_index:
         return
     if is_index:
-        hint = 'null is no index: set "error_handling" to "fail_fast"'
-    elif walks_on:
-        hint = f"say what to take then, {site.with_fallback('...')}"
+        hint = 'null is not an index: set "error_handling" to "fail_fast"'
+    elif continues:
+        hint = f"add a fallback, {_with_fallback(site, '...')}"
     else:
-        hint = f"write {site.with_fallback('null')} where null will do, or see "
-        hint += f"${{{path.name}.errors}} for what failed"
+        hint = f"write {_with_fallback(site, 'null')} if null is acceptable, or see "
+        hint += f"${{{path.name}.errors}} for the failures"
+    there = Related(owner.batch.location.at("error_handling"), "this makes it continue")
     yield report(
         Code.MAYBE_NULL,
-        site.location.slice(path.start, path.stop),
+        use.location,
         f"${{{PathOperand(path.name, path.segments[:2])}}} may be null: "
-        f"{quote(path.name)} goes on when an item fails",
+        f"{quote(path.name)} continues when an item fails",
         hint,
-        related=(
-            Related(owner.batch.location.at("error_handling"), "this lets it go on"),
-        ),
+        related=(there,),
     )
 
 
-def _check_commands(workflow: Workflow, catalog: Catalog) -> Iterator[Diagnostic]:
-    """Warn of items that become part of a command that the shell reads."""
-    if "shell" in catalog.own:
-        return
-    for node in workflow.nodes:
-        if isinstance(node, BatchStep) and node.type == "shell":
-            for name, value in node.params.entries:
-                if name == "command" and isinstance(value, TemplateValue):
-                    yield from _check_command(value, node.batch.alias)
+def _check_commands(names: Bindings) -> Iterator[Diagnostic]:
+    """Warn of items that become part of a command that a shell parses."""
+    for node in names.workflow.nodes:
+        known = names.catalog.find(node.type)
+        if known is None or not isinstance(node, BatchStep):
+            continue
+        for param, value in node.params.entries:
+            if known.runs.get(param) == "shell" and isinstance(value, TemplateValue):
+                yield from _check_command(value, node.batch.alias)
 
 
 def _check_command(command: TemplateValue, alias: str) -> Iterator[Diagnostic]:
@@ -136,142 +96,121 @@ def _check_command(command: TemplateValue, alias: str) -> Iterator[Diagnostic]:
                 yield report(
                     Code.ITEM_IN_COMMAND,
                     command.location.slice(operand.start, operand.stop),
-                    f"{item} becomes part of a command: the shell runs what is in it",
+                    f"{item} becomes part of a command: "
+                    "the shell runs whatever it contains",
                     f'use a list, ["cat", "{item}"], or set "env": '
                     f'{{"ITEM": "{item}"}} and write \\"$ITEM\\"',
                 )
 
 
 class _Doubt(NamedTuple):
-    """A path that has no value on a way which leads past all the stations.
+    """A path that has no value in a run that bypasses all of the points.
 
-    `alone` tells whether the reference has nothing else to take.
+    `alone` is whether the reference has no other operand.
     """
 
-    site: _Site
-    path: PathOperand
-    stations: Stations
+    use: Use
+    points: Points
     alone: bool
 
 
 class _Branches:
-    """What a workflow with branches has run, and what not, where references stand."""
+    """What a workflow with branches has run at each reference."""
 
-    def __init__(self, workflow: Workflow, catalog: Catalog, ways: Ways) -> None:
-        self.workflow = workflow
-        self.catalog = catalog
-        self.ways = ways
+    def __init__(self, names: Bindings) -> None:
+        self.names = names
+        self.flow = ControlFlow(names.workflow)
 
-    @cached_property
-    def nodes(self) -> dict[str, Step]:
-        return {node.id: node for node in self.workflow.nodes}
-
-    @cached_property
-    def optional(self) -> frozenset[str]:
-        """The inputs that may be missing."""
-        inputs = self.workflow.inputs
-        return frozenset(
-            each.name for each in inputs if not each.required and each.default is None
-        )
-
-    def check(self, sites: Iterable[_Site]) -> Iterator[Diagnostic]:
-        """Warn of references to nodes that need not have run, or failed, by then."""
-        if not self.ways.branches:
+    def check(self, sites: Iterable[Site]) -> Iterator[Diagnostic]:
+        """Warn of references to nodes that may not have run, or have failed."""
+        if not self.flow.branches:
             return
         doubts = [doubt for site in sites for doubt in self._doubts(site)]
-        bypassed = self.ways.bypassed(
-            (doubt.stations, self._goal(doubt.site)) for doubt in doubts
+        bypassed = self.flow.bypassed(
+            (doubt.points, self._goal(doubt.use.site)) for doubt in doubts
         )
         for doubt in doubts:
-            if (doubt.stations, self._goal(doubt.site)) in bypassed:
+            if (doubt.points, self._goal(doubt.use.site)) in bypassed:
                 yield self._report(doubt)
 
-    def _goal(self, site: _Site) -> str:
-        return END if site.node is None else self.ways.ran(site.node.id)
+    def _goal(self, site: Site) -> Point:
+        return END if site.node is None else self.flow.ran(site.node.id)
 
-    def _doubts(self, site: _Site) -> Iterator[_Doubt]:
-        """Give what the last operand needs, where none before it comes in."""
+    def _doubts(self, site: Site) -> Iterator[_Doubt]:
+        """Return what the last operand needs if no operand before it has a value."""
         *earlier, last = site.reference.operands
-        stations: Stations = frozenset()
+        points: Points = frozenset()
         for operand in earlier:
             needed = self._needs(operand)
             if needed is None:
                 return
-            stations |= needed
-        for path in _paths(last):
-            needed = self._needs(path)
-            if path.name in self.nodes and needed is not None:
-                yield _Doubt(site, path, stations | needed, alone=not earlier)
+            points |= needed
+        for use in site.uses():
+            needed = self._needs(use.path) if use.operand is last else None
+            if needed is not None and use.path.name in self.names.nodes:
+                yield _Doubt(use, points | needed, alone=not earlier)
 
-    def _needs(self, operand: Operand) -> Stations | None:
-        """Give the stations without which an operand is missing for certain.
+    def _needs(self, operand: Operand) -> Points | None:
+        """Return the points without which an operand is certainly missing.
 
-        None where that cannot be said, the item of a batch for instance. Of a type
-        that is not known, nobody knows what a node leaves when it fails; a batch
-        leaves its output in any case.
+        None if that is unknown, as for the item of a batch. What a node of an unknown
+        type outputs when it fails is not known; a batch has its outputs in any case.
         """
         if not isinstance(operand, PathOperand):
             return None
-        if operand.name in self.optional:
+        each = self.names.inputs.get(operand.name)
+        if each is not None and not each.required and each.default is None:
             return frozenset()
-        node = self.nodes.get(operand.name)
+        node = self.names.nodes.get(operand.name)
         if node is None:
             return None
         is_batch = isinstance(node, BatchStep)
         known = BATCH_OUTPUTS if is_batch else self._outputs(node)
         if not operand.segments or known is None:
-            return frozenset({self.ways.ran(node.id)})
+            return frozenset({self.flow.ran(node.id)})
         if operand.segments[0] in ERROR_OUTPUTS:
-            return frozenset({self.ways.failed(node.id)})
+            return frozenset({self.flow.failed(node.id)})
         return frozenset(
-            {self.ways.ran(node.id) if is_batch else self.ways.succeeded(node.id)}
+            {self.flow.ran(node.id) if is_batch else self.flow.succeeded(node.id)}
         )
 
     def _outputs(self, node: Step) -> Mapping[str, Kind] | None:
-        known = self.catalog.find(node.type)
+        known = self.names.catalog.find(node.type)
         return known.outputs if known and known.is_built_in else None
 
     def _report(self, doubt: _Doubt) -> Diagnostic:
-        site, path = doubt.site, doubt.path
-        hint = f"say what to take then, {site.with_fallback('...')}"
+        site, path = doubt.use.site, doubt.use.path
+        ran, goal = self.flow.ran(path.name), self._goal(site)
+        there = quote(site.node.id) if site.node else "the end"
+        hint = f"add a fallback, {_with_fallback(site, '...')}"
         related: tuple[Related, ...] = ()
         if not doubt.alone:
-            message = f"{site.reference} is missing on some way to {_there(site)}"
-        elif self.ways.is_sure(self.ways.ran(path.name), self._goal(site)):
-            message, hint = self._of_failure(path, site, hint)
-            edge = self.ways.error_edges[path.name]
-            related = (Related(edge.location, "followed where it fails"),)
+            message = f"{site.reference} is missing on some path to {there}"
+        elif self.flow.is_certain(ran, goal):
+            message, hint = self._of_failure(path, goal, hint)
+            edge = self.flow.error_edges[path.name]
+            related = (Related(edge.location, "followed if it fails"),)
         else:
-            parting = self.ways.parting(self.ways.ran(path.name), self._goal(site))
-            message = (
-                f"{quote(path.name)} may not have run: "
-                f"a way leads from {quote(parting)} to {_there(site)} without it"
-            )
-            there = self.nodes[parting].location.at("id")
-            related = (Related(there, "here the ways part"),)
-        place = site.location.slice(path.start, path.stop)
-        return report(Code.MAYBE_NOT_RUN, place, message, hint, related=related)
+            branch_point = self.flow.branch_point(ran, goal)
+            message = f"{quote(path.name)} may not have run: a path leads from "
+            message += f"{quote(branch_point)} to {there} that skips it"
+            place = self.names.nodes[branch_point].location.at("id")
+            related = (Related(place, "paths diverge here"),)
+        return report(
+            Code.MAYBE_NOT_RUN, doubt.use.location, message, hint, related=related
+        )
 
-    def _of_failure(self, path: PathOperand, site: _Site, hint: str) -> tuple[str, str]:
-        """Give the message and the hint where a node has run but lacks an output."""
-        goal, node = self._goal(site), quote(path.name)
+    def _of_failure(self, path: PathOperand, goal: Point, hint: str) -> tuple[str, str]:
+        """Return message and hint for a node that has run but lacks an output."""
+        node = quote(path.name)
         lacks = f'it has no "{path.segments[0]}"'
-        if self.ways.is_sure(self.ways.failed(path.name), goal):
+        if self.flow.is_certain(self.flow.failed(path.name), goal):
             return f"{node} has failed by then: {lacks}", (
-                f"${{{path.name}.error}} says why"
+                f"see ${{{path.name}.error}} for the reason"
             )
-        if self.ways.is_sure(self.ways.succeeded(path.name), goal):
+        if self.flow.is_certain(self.flow.succeeded(path.name), goal):
             return f"{node} has not failed by then: {lacks}", (
                 'it has one where the edge for the action "error" leads'
             )
         may = "may not" if path.segments[0] in ERROR_OUTPUTS else "may"
-        return f"{node} {may} have failed: {lacks} then", hint
-
-
-def _there(site: _Site) -> str:
-    return quote(site.node.id) if site.node else END
-
-
-def _paths(operand: Operand) -> Iterator[PathOperand]:
-    """Give a path and those that compute its indexes, of a literal none."""
-    return operand.paths() if isinstance(operand, PathOperand) else iter(())
+        return f"{node} {may} have failed: {lacks} in that case", hint

@@ -4,8 +4,8 @@ Items:  [{"id": 7}, {"id": 8}, {"id": 7, "text": "${x}"}]
 Key:    "${run}-${item.id}"
 Found:  the first and the third, whatever ${run} is
 
-Only what is certain is found. A reference that has to do with no item is the same
-for all of them; of one that has to do with items the value must be known.
+Only what is certain is found. A reference without the item or its index has the same
+value for all items; the value of any other must be known.
 """
 
 import json
@@ -22,15 +22,17 @@ from pflow_lower.template.tree import (
 )
 
 _NOT_KNOWN: Final = object()
-"""Stands for a value that only a run gives; it cannot be written as JSON."""
+"""Stands for a value that is only known in a run; it cannot be written as JSON."""
 
 
 class _NotKnownError(Exception):
-    """The key of an item is not known, or there is none."""
+    """The key of an item is unknown or missing."""
 
 
-def two_of_one_key(items: Array, key: Template, alias: str) -> tuple[int, int] | None:
-    """Give the indexes of the first two items that have the same key, or None."""
+def find_duplicate_keys(
+    items: Array, key: Template, alias: str
+) -> tuple[int, int] | None:
+    """Return the indexes of the first two items that have the same key, or None."""
     seen: dict[tuple[str, ...], int] = {}
     for index, item in enumerate(items.items):
         bindings = {alias: _plain(item), INDEX: index}
@@ -44,9 +46,9 @@ def two_of_one_key(items: Array, key: Template, alias: str) -> tuple[int, int] |
 
 
 def _key(key: Template, bindings: dict[str, Any]) -> tuple[str, ...]:
-    """Give the texts between the references that are the same for all items.
+    """Return the texts between the references that are the same for all items.
 
-    A key is a text, whatever it is made of: 1 and "1" are one.
+    A key is a string, whatever it is made from: 1 and "1" are the same.
     """
     texts = [""]
     for part in key.parts:
@@ -75,7 +77,7 @@ def _value(reference: Reference, bindings: dict[str, Any]) -> Any:
 
 
 def _walk(value: Any, path: PathOperand) -> Any:
-    """Go along a path; raises LookupError where it leads to nothing."""
+    """Follow a path; raise LookupError if it leads to nothing."""
     for segment in path.segments:
         if isinstance(segment, PathOperand) or value is _NOT_KNOWN:
             raise _NotKnownError
@@ -93,13 +95,13 @@ def _walk(value: Any, path: PathOperand) -> Any:
 def _text(value: Any) -> str:
     try:
         json.dumps(value)
-    except (TypeError, ValueError):  # not all that is inside it is known
+    except (TypeError, ValueError):  # something inside it is not known
         raise _NotKnownError from None
     return as_text(value)
 
 
 def _plain(value: Value) -> Any:
-    """Give an item as it is when it runs, where that is known."""
+    """Return an item as it is in a run, as far as that is known."""
     match value:
         case Constant(scalar):
             return scalar

@@ -1,8 +1,8 @@
-"""Check that what is known of a value fits where it goes: items, and paths of files.
+"""Check that the kind of a value fits where it is used: items, and paths of files.
 
-Items must be a list, the path of a file a text. What a reference gives is known
-where a node type declares its outputs, or an input its type; references that are
-not bound are left to `references.py`.
+Items must be an array, the path of a file a string. The kind of a reference is known
+if its node type declares outputs, or its input a type; `references.py` reports
+references that are not bound.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,31 +16,21 @@ from pflow_lower.nodetypes.catalog import Kind
 from pflow_lower.source.positions import Location
 from pflow_lower.template.tree import LiteralOperand, Operand, PathOperand, Reference
 
-_NO_LISTS: Mapping[str, str] = MappingProxyType(
-    {
-        "number": "a number",
-        "boolean": "a boolean",
-        "object": "an object",
-        "null": "null",
-        "path": "the path of a file",
-    }
-)
-"""The kinds of values that are no list of items."""
-
-_NO_PATHS: Mapping[str, str] = MappingProxyType(
+_WITH_ARTICLE: Mapping[str, str] = MappingProxyType(
     {
         "number": "a number",
         "boolean": "a boolean",
         "object": "an object",
         "array": "an array",
         "null": "null",
+        "path": "the path of a file",
     }
 )
-"""The kinds of values that are no path of a file."""
+"""The kinds of values that do not fit everywhere; a string may hold JSON."""
 
 
 def check_kinds(names: Bindings) -> tuple[Diagnostic, ...]:
-    """Report items that are known to be no list, and paths that are no text."""
+    """Report items that are known not to be an array, and paths that are no string."""
     found: list[Diagnostic] = []
     for node in names.workflow.nodes:
         if isinstance(node, BatchStep):
@@ -49,7 +39,7 @@ def check_kinds(names: Bindings) -> tuple[Diagnostic, ...]:
 
 
 class _Known(NamedTuple):
-    """A reference that is all of a value, of which the kind is known."""
+    """A reference that is a whole value, and its kind."""
 
     reference: Reference
     operand: Operand
@@ -79,7 +69,7 @@ def _check_batch(node: BatchStep, names: Bindings) -> Iterator[Diagnostic]:
 
 
 def _known(value: Value | None, node: BatchStep, names: Bindings) -> _Known | None:
-    """Give what is known of a value that is one reference to what is there by then."""
+    """Return what is known of a value that is one reference with one operand."""
     if not isinstance(value, TemplateValue) or value.template.whole is None:
         return None
     reference = value.template.whole
@@ -97,7 +87,7 @@ def _known(value: Value | None, node: BatchStep, names: Bindings) -> _Known | No
 
 
 def _check_list(known: _Known, place: Location) -> Iterator[Diagnostic]:
-    if known.kind not in _NO_LISTS:
+    if known.kind not in _WITH_ARTICLE or known.kind == "array":
         return
     owner, hint = known.owner, ""
     if known.kind == "path":
@@ -108,7 +98,7 @@ def _check_list(known: _Known, place: Location) -> Iterator[Diagnostic]:
         if arrays:
             hint = f"for example ${{{owner.id}.{arrays[0]}}}"
     written = quote(str(known.reference))
-    what = _NO_LISTS[known.kind]
+    what = _WITH_ARTICLE[known.kind]
     message = f"{written} is {what}: the items of a batch must be an array"
     yield report(Code.ITEMS_NOT_A_LIST, place, message, hint)
 
@@ -116,13 +106,14 @@ def _check_list(known: _Known, place: Location) -> Iterator[Diagnostic]:
 def _check_path(
     known: _Known, place: Location, *, is_read: bool
 ) -> Iterator[Diagnostic]:
-    if known.kind not in _NO_PATHS:
+    if known.kind not in _WITH_ARTICLE or known.kind == "path":
         return
     hint = ""
     if is_read and known.kind == "array":
-        hint = f'a list is no file: write "items": "{known.reference}"'
+        hint = f'an array is not a file: write "items": "{known.reference}"'
         if isinstance(known.owner, BatchStep):
             hint += f', or give {quote(known.owner.id)} a "results_to"'
     written = quote(str(known.reference))
-    message = f"{written} is {_NO_PATHS[known.kind]}: the path of a file must be a text"
+    what = _WITH_ARTICLE[known.kind]
+    message = f"{written} is {what}: the path of a file must be a string"
     yield report(Code.NOT_A_PATH, place, message, hint)

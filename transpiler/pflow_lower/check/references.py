@@ -1,12 +1,11 @@
-"""Check that every reference is bound: its name is known, and has a value by then.
+"""Check that every reference is bound: its name is known and has a value by then.
 
-A name is an input, a node that runs before, or the item of the batch that the
-reference stands in: `docs/language.md` §§ 2 and 3. Where the outputs of a node
-or the type of an input are known, the rest of the path is checked as well.
+A name is an input, a node that runs earlier, or the item of the batch that contains
+the reference: `docs/language.md` §§ 2 and 3. If the outputs of a node or the type of
+an input are known, the rest of the path is checked as well.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from pflow_lower.check.semantics import Bindings
 from pflow_lower.diagnostics import (
@@ -19,143 +18,94 @@ from pflow_lower.diagnostics import (
     report,
     suggest,
 )
-from pflow_lower.ir.workflow import (
-    BatchStep,
-    Step,
-    Value,
-    templates,
-)
+from pflow_lower.ir.sites import Use
+from pflow_lower.ir.workflow import BatchStep
 from pflow_lower.nodetypes.catalog import ERROR_OUTPUTS, Kind
 from pflow_lower.source.positions import Location
-from pflow_lower.template.tree import (
-    INDEX,
-    PathOperand,
-    Reference,
-    Segment,
-    is_name,
-)
+from pflow_lower.template.tree import INDEX, PathOperand, Segment, is_name
 
 _CONSTANTS = {"None": "null", "True": "true", "False": "false"}
-"""What Python calls the literals of JSON."""
+"""The literals of JSON, by their names in Python."""
 
 
 def check_references(names: Bindings) -> tuple[Diagnostic, ...]:
     """Report every reference that would not find what it names."""
-    return tuple(_Checker(names).check())
-
-
-class _Site(NamedTuple):
-    """Where a path stands: in what operand of what reference, and what is bound there.
-
-    `node` is the node in whose params or items that is; None for an output.
-    """
-
-    location: Location
-    node: Step | None
-    bound: frozenset[str]
-    reference: Reference
-    operand: PathOperand
-
-    @property
-    def guarded(self) -> bool:
-        """Whether another operand comes in where this one is missing."""
-        return self.operand is not self.reference.operands[-1]
+    checker = _Checker(names)
+    return tuple(
+        diagnostic
+        for site in names.sites
+        for use in site.uses()
+        for diagnostic in checker.check(use)
+    )
 
 
 class _Checker:
     """Checks the references of one workflow.
 
-    What `wiring.py` reports is not reported once more by what follows from it.
+    What `wiring.py` reports is not reported again through its consequences.
     """
 
     def __init__(self, names: Bindings) -> None:
         self.names = names
 
-    def check(self) -> Iterator[Diagnostic]:
-        for node in self.names.workflow.nodes:
-            bound: frozenset[str] = frozenset()
-            if isinstance(node, BatchStep):
-                batch = node.batch
-                yield from self._check_value(batch.items, node, bound)
-                if batch.results_to is not None:
-                    yield from self._check_value(batch.results_to, node, bound)
-                bound = frozenset({batch.alias, INDEX})
-                if batch.key is not None:
-                    yield from self._check_value(batch.key, node, bound)
-            yield from self._check_value(node.params, node, bound)
-        for output in self.names.workflow.outputs:
-            if output.source is not None:
-                yield from self._check_value(output.source, None, frozenset())
-
-    def _check_value(
-        self, value: Value, node: Step | None, bound: frozenset[str]
-    ) -> Iterator[Diagnostic]:
-        for each in templates(value):
-            for reference in each.template.references:
-                for operand in reference.operands:
-                    if isinstance(operand, PathOperand):
-                        site = _Site(each.location, node, bound, reference, operand)
-                        for path in operand.paths():
-                            yield from self._check_path(path, site)
-
-    def _check_path(self, path: PathOperand, site: _Site) -> Iterator[Diagnostic]:
-        name = path.name
+    def check(self, use: Use) -> Iterator[Diagnostic]:
+        name = use.path.name
         if name in self.names.ambiguous:
             return
-        if name in site.bound:
+        if name in use.site.bound:
             kind: Kind = "number" if name == INDEX else "any"
-            yield from _check_walk(path, site, kind, path.segments, quote(name))
+            yield from _check_walk(use, kind, use.path.segments, quote(name))
         elif name in self.names.nodes:
-            if not self.names.has_run(name, site.node):
-                yield self._not_run_yet(path, site)
+            if not self.names.has_run(name, use.site.node):
+                yield self._not_run_yet(use)
             else:
-                yield from self._check_output(path, site)
+                yield from self._check_output(use)
         elif name in self.names.inputs:
-            yield from self._check_input(path, site)
+            yield from self._check_input(use)
         else:
-            yield self._unknown(path, site)
+            yield self._unknown(use)
 
-    def _not_run_yet(self, path: PathOperand, site: _Site) -> Diagnostic:
-        assert site.node is not None
-        here, there = quote(site.node.id), quote(path.name)
-        hint = "refer to a node that comes before"
-        there_it_is = self.names.nodes[path.name].location.at("id")
+    def _not_run_yet(self, use: Use) -> Diagnostic:
+        assert use.site.node is not None
+        name, here_id = use.path.name, use.site.node.id
+        here, there = quote(here_id), quote(name)
+        hint = "refer to a node that runs earlier"
         related: tuple[Related, ...] = ()
-        if path.name == site.node.id:
-            message = f"{here} refers to its own outputs, which are not there yet"
-        elif self.names.graph and self.names.graph.comes_before(
-            site.node.id, path.name
-        ):
+        place = self.names.nodes[name].location.at("id")
+        if name == here_id:
+            message = f"{here} refers to its own outputs, which do not exist yet"
+        elif self.names.graph and self.names.graph.comes_before(here_id, name):
             message = f"{there} runs after {here}: it has no outputs yet"
-            hint = f"turn the edges round, or {hint}"
-            related = (Related(there_it_is, "it runs later"),)
+            hint = f"reverse the edges, or {hint}"
+            related = (Related(place, "it runs later"),)
         else:
-            message = f"{there} will not have run: no edges lead from it to {here}"
+            message = f"{there} will not have run: no path leads from it to {here}"
             hint = f"add an edge, or {hint}"
-            related = (Related(there_it_is, "it does not come before"),)
-        place = _place(path, site)
-        return report(Code.NOT_RUN_YET, place, message, hint, related=related)
+            related = (Related(place, f"it does not run before {here}"),)
+        return report(Code.NOT_RUN_YET, use.location, message, hint, related=related)
 
-    def _unknown(self, path: PathOperand, site: _Site) -> Diagnostic:
-        place = site.location.slice(path.start, path.start + len(path.name))
+    def _unknown(self, use: Use) -> Diagnostic:
+        path = use.path
+        place = use.site.location.slice(path.start, path.start + len(path.name))
         if path.name in self.names.aliases:
-            return self._outside(path.name, site, place)
+            return self._outside(use, place)
         permissive = self.names.workflow.resolution == "permissive"
         severity = Severity.WARNING if permissive else None
         message = f"no node or input is called {quote(path.name)}"
-        hint = self._hint_for_unknown(path, site)
+        hint = self._hint_for_unknown(use)
         return report(Code.UNKNOWN_NAME, place, message, hint, severity)
 
-    def _hint_for_unknown(self, path: PathOperand, site: _Site) -> str:
+    def _hint_for_unknown(self, use: Use) -> str:
+        path, site = use.path, use.site
         visible = [
             *sorted(site.bound),
             *self.names.inputs,
             *(node for node in self.names.nodes if self.names.has_run(node, site.node)),
         ]
         if path.segments:
-            return suggest(path.name, visible, "the names here are")
-        alternative = path is site.operand and path is not site.reference.operands[0]
-        if alternative and path.name in _CONSTANTS:
+            return suggest(path.name, visible, "available names:")
+        is_fallback = not use.is_index and path is not site.reference.operands[0]
+        if is_fallback and path.name in _CONSTANTS:
             return f"for the literal, write {_CONSTANTS[path.name]}"
         for owner in filter(is_name, visible):
             if owner in self.names.nodes and path.name in (
@@ -164,97 +114,91 @@ class _Checker:
                 return f"did you mean ${{{owner}.{path.name}}}?"
         if near := did_you_mean(path.name, visible):
             return near
-        if alternative:
+        if is_fallback:
             return f'for the literal, write \\"{path.name}\\"'
-        return 'declare it under "inputs", or write $$ for $ where it is plain text'
+        return 'declare it under "inputs", or write $$ for $ if it is plain text'
 
-    def _outside(self, name: str, site: _Site, place: Location) -> Diagnostic:
-        """Say that the item or index of a batch is used where it is not bound."""
+    def _outside(self, use: Use, place: Location) -> Diagnostic:
+        """Report the item or index of a batch where it is not bound."""
+        name, node = use.path.name, use.site.node
         owner = self.names.aliases[name]
         hint = ""
-        if isinstance(site.node, BatchStep) and name in (site.node.batch.alias, INDEX):
-            owner = site.node
-            if site.location.path[-1] == "results_to":
+        if isinstance(node, BatchStep) and name in (node.batch.alias, INDEX):
+            owner = node
+            if use.site.field == "results_to":
                 hint = "the results of all items go to one file"
         elif is_name(owner.id):
-            hint = f"${{{owner.id}.results}} has what came of the items"
-        what = "index of an item" if name == INDEX else "item"
-        owner_id = quote(owner.id)
+            hint = f"${{{owner.id}.results}} holds the results of the items"
         batch = owner.batch
-        where = "params only" if batch.key is None else "params and its key only"
-        message = f'"{name}" is the {what} of {owner_id}, known in its {where}'
+        what = "index of an item" if name == INDEX else "item"
+        users = "params" if batch.key is None else "params and its key"
+        message = f'"{name}" is the {what} of {quote(owner.id)}: only its {users} '
+        message += "can use it"
         there = Location(batch.location.path, "key")
         if name == batch.alias and "as" in batch.keys:
             there = batch.location.at("as")
         related = (Related(there, "it belongs to this batch"),)
         return report(Code.ALIAS_OUTSIDE_BATCH, place, message, hint, related=related)
 
-    def _check_input(self, path: PathOperand, site: _Site) -> Iterator[Diagnostic]:
+    def _check_input(self, use: Use) -> Iterator[Diagnostic]:
+        path = use.path
         each = self.names.inputs[path.name]
-        if not each.required and each.default is None and not site.guarded:
-            message = f"input {quote(path.name)} is optional: it may be missing"
-            hint = "give it a default"
-            if path is site.operand:
-                hint = f"say what to take then, ${{{path} ?? ...}}, or {hint}"
-            yield report(Code.MAYBE_NOT_GIVEN, _place(path, site), message, hint)
-        kind = self.names.input_kind(path.name)
         what = f"input {quote(path.name)}"
-        yield from _check_walk(path, site, kind, path.segments, what)
+        if not each.required and each.default is None and use.is_last:
+            message = f"{what} is optional: it may be missing"
+            hint = "give it a default"
+            if not use.is_index:
+                hint = f"add a fallback, ${{{path} ?? ...}}, or {hint}"
+            yield report(Code.MAYBE_NOT_GIVEN, use.location, message, hint)
+        kind = self.names.input_kind(path.name)
+        yield from _check_walk(use, kind, path.segments, what)
 
-    def _check_output(self, path: PathOperand, site: _Site) -> Iterator[Diagnostic]:
-        if not path.segments:
+    def _check_output(self, use: Use) -> Iterator[Diagnostic]:
+        if not use.path.segments:
             return
-        first, *rest = path.segments
-        node = self.names.nodes[path.name]
+        first, *rest = use.path.segments
+        node = self.names.nodes[use.path.name]
         what = f"node {quote(node.id)}"
         if not isinstance(first, str):
-            message = f"{what} has outputs by name, not by index"
-            yield report(Code.IMPOSSIBLE_PATH, _place(path, site), message)
+            message = f"the outputs of {what} have names, not indexes"
+            yield report(Code.IMPOSSIBLE_PATH, use.location, message)
             return
         outputs = self.names.outputs(node.id)
         if outputs is None:
             return
         if first in outputs:
             what = f'the output "{first}" of {what}'
-            kind = outputs[first]
-            yield from _check_walk(path, site, kind, tuple(rest), what)
+            yield from _check_walk(use, outputs[first], tuple(rest), what)
             return
         message = f"{what} has no output {quote(first)}"
-        hint = suggest(first, outputs, "it has")
+        hint = suggest(first, outputs, "available outputs:")
         if first in ERROR_OUTPUTS:
-            hint = 'a node has it only where an edge for the action "error" leaves it'
+            hint = 'a node has it only if an edge for the action "error" leaves it'
         elif isinstance(node, BatchStep) and first in (
             self.names.inner_outputs(node) or ()
         ):
-            hint = f"${{{node.id}.results}} has what came of the items"
-        yield report(Code.UNKNOWN_OUTPUT, _place(path, site), message, hint)
+            hint = f"${{{node.id}.results}} holds the results of the items"
+        yield report(Code.UNKNOWN_OUTPUT, use.location, message, hint)
 
 
 def _check_walk(
-    path: PathOperand,
-    site: _Site,
-    kind: Kind,
-    segments: tuple[Segment, ...],
-    what: str,
+    use: Use, kind: Kind, segments: tuple[Segment, ...], what: str
 ) -> Iterator[Diagnostic]:
-    """Report a path that walks into a value of a kind that it cannot walk into."""
+    """Report a path that leads into a value that has nothing of the kind inside."""
     if not segments:
         return
     by_name, hint = isinstance(segments[0], str), ""
     if kind in ("number", "boolean"):
-        message = f"{what} is a {kind}: nothing is inside it"
+        message = f"{what} is a {kind}: it has no fields or elements"
     elif kind == "array" and by_name:
         message = f"{what} is an array: its elements have indexes, not names"
     elif kind == "object" and not by_name:
         message = f"{what} is an object: its values have names, not indexes"
     elif kind == "path":
-        message = f"{what} is the path of a file: nothing is inside it"
-        file = PathOperand(path.name, path.segments[: -len(segments)])
-        hint = f'a batch reads that file with "items": {{"jsonl": "${{{file}}}"}}'
+        message = f"{what} is the path of a file: it has no fields or elements"
+        file = PathOperand(use.path.name, use.path.segments[: -len(segments)])
+        source = f'{{"jsonl": "${{{file}}}"}}'
+        hint = f'to read that file in a batch, write "items": {source}'
     else:
         return
-    yield report(Code.IMPOSSIBLE_PATH, _place(path, site), message, hint)
-
-
-def _place(path: PathOperand, site: _Site) -> Location:
-    return site.location.slice(path.start, path.stop)
+    yield report(Code.IMPOSSIBLE_PATH, use.location, message, hint)

@@ -1,8 +1,7 @@
 """What the names of a workflow stand for, and what is known of them before a run.
 
 `${ls.files}` names a node, whose type says that `files` is an array; `${topic}` an
-input of a declared type; `${file}` the item of a batch. Nothing is judged here:
-`references.py` does that.
+input of a declared type; `${file}` the item of a batch. Nothing is reported here.
 """
 
 from collections import Counter
@@ -11,6 +10,7 @@ from functools import cached_property
 from itertools import chain
 
 from pflow_lower.ir.graph import Graph
+from pflow_lower.ir.sites import Site, sites
 from pflow_lower.ir.workflow import BatchStep, Input, Step, Workflow
 from pflow_lower.nodetypes.catalog import BATCH_OUTPUTS, ERROR_OUTPUTS, Catalog, Kind
 from pflow_lower.template.tree import INDEX, LiteralOperand, Operand, PathOperand
@@ -39,6 +39,11 @@ class Bindings:
         self.catalog = catalog
 
     @cached_property
+    def sites(self) -> tuple[Site, ...]:
+        """The references, in the order of nodes and outputs."""
+        return tuple(sites(self.workflow))
+
+    @cached_property
     def nodes(self) -> dict[str, Step]:
         """The nodes, by their ids."""
         return {node.id: node for node in self.workflow.nodes}
@@ -63,8 +68,8 @@ class Bindings:
         return frozenset(name for name, count in names.items() if count > 1)
 
     @cached_property
-    def graph(self) -> Graph | None:
-        """The graph; None where it is not the one that was meant."""
+    def graph(self) -> Graph[str] | None:
+        """The graph; None if it has a cycle or an edge to an unknown node."""
         edges = [(edge.source, edge.target) for edge in self.workflow.edges]
         ends = {self.workflow.start, *chain.from_iterable(edges)}
         graph = Graph.of(self.nodes, edges)
@@ -72,7 +77,7 @@ class Bindings:
 
     @cached_property
     def reached(self) -> frozenset[str]:
-        """The nodes that run at all, if only on one branch."""
+        """The nodes that some path from the start leads to."""
         return self.graph.reachable(self.workflow.start) if self.graph else frozenset()
 
     @cached_property
@@ -82,7 +87,7 @@ class Bindings:
         return frozenset(edge.source for edge in edges if edge.action == "error")
 
     def has_run(self, name: str, node: Step | None) -> bool:
-        """Tell whether a node may have run when `node` does; None is an output."""
+        """Return whether a node may have run before `node`, or an output if None."""
         if node is None:
             return True
         here = node.id
@@ -90,12 +95,12 @@ class Bindings:
             return False
         if self.graph is None or self.graph.comes_before(name, here):
             return True
-        # Where an edge is missing, a node is not reached, and that is the mistake.
+        # If a node is unreachable, an edge is missing: that is reported instead.
         missing = not {name, here} <= self.reached
         return missing and not self.graph.comes_before(here, name)
 
     def outputs(self, node_id: str) -> Mapping[str, Kind] | None:
-        """Give the outputs that a node may have, or None where nobody knows."""
+        """Return the outputs that a node may have, or None if they are not known."""
         node = self.nodes[node_id]
         outputs = self.inner_outputs(node)
         if isinstance(node, BatchStep):
@@ -107,16 +112,16 @@ class Bindings:
         return outputs
 
     def inner_outputs(self, node: Step) -> Mapping[str, Kind] | None:
-        """Give the outputs of a node's type, whether it runs once or per item."""
+        """Return the outputs of a node's type, whether it runs once or per item."""
         known = self.catalog.find(node.type)
         return known.outputs if known else None
 
     def input_kind(self, name: str) -> Kind:
-        """Give the kind of value that an input is declared to be."""
+        """Return the kind of value that an input is declared to be."""
         return _INPUT_KINDS.get(self.inputs[name].type or "", "any")
 
     def kind(self, operand: Operand) -> Kind:
-        """Give the kind of value that an operand is known to have."""
+        """Return the kind of value that an operand is known to have."""
         match operand:
             case LiteralOperand(bool()):
                 return "boolean"

@@ -1,7 +1,7 @@
 """Check nodes against what is known of their types.
 
-Node types and their params are those of `catalog.py` (`docs/language.md` § 7). Of a
-type that is the user's own, they are what its class declares, if it does.
+Node types and their params come from `catalog.py` (`docs/language.md` § 7), and for a
+user's own type from what its class declares.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from pflow_lower.nodetypes.catalog import Catalog, NodeType
 
 
 def check_signatures(workflow: Workflow, catalog: Catalog) -> tuple[Diagnostic, ...]:
-    """Report unknown types, missing and unknown params, and outputs that are none."""
+    """Report unknown types and params, missing params, outputs without a source."""
     found: list[Diagnostic] = []
     for node in workflow.nodes:
         found.extend(_check_type(node, catalog))
@@ -41,17 +41,17 @@ def _check_type(node: Step, catalog: Catalog) -> Iterator[Diagnostic]:
         yield report(
             Code.MALFORMED_TYPE,
             place,
-            f"{quote(node.type)} is no import reference",
-            "it is package.module:Class, of ASCII identifiers that are no keywords",
+            f"{quote(node.type)} is not a valid import reference",
+            "write package.module:Class, in ASCII identifiers that are not keywords",
         )
     else:
         yield report(
             Code.UNKNOWN_TYPE,
             place,
-            f"the node type {quote(node.type)} is not known here: "
+            f"the node type {quote(node.type)} is unknown here: "
             "it must be installed where the workflow runs",
             did_you_mean(node.type, catalog.names)
-            or "a class of your own is named as package.module:Class",
+            or "refer to a class of your own as package.module:Class",
         )
 
 
@@ -73,8 +73,10 @@ def _check_params(node: Step, known: NodeType) -> Iterator[Diagnostic]:
             yield report(Code.UNKNOWN_PARAM, place.key(name), message, hint)
         else:
             missing.remove(meant)
-            message = f'{owner} lacks the param "{meant}"'
-            hint = f'write "{meant}" for {quote(name)}'
+            message = f'{owner} is missing the param "{meant}"'
+            hint = f'write "{meant}" instead of {quote(name)}'
             yield report(Code.MISSING_PARAM, place.key(name), message, hint)
     for name in missing:
-        yield report(Code.MISSING_PARAM, place, f'{owner} lacks the param "{name}"')
+        yield report(
+            Code.MISSING_PARAM, place, f'{owner} is missing the param "{name}"'
+        )

@@ -1,8 +1,8 @@
 """Check the wiring of a workflow: ids, edges, and that every node can be reached.
 
-PocketFlow follows one edge per action, and skips what it does not reach without
-a word. So two edges for one action, a cycle, an edge to nowhere and a node that
-no edge leads to are all errors here: `docs/language.md` § 1.
+PocketFlow follows one edge per action and silently skips nodes that it does not reach.
+So two edges for one action, a cycle, an edge to an unknown node and an unreachable
+node are all errors here: `docs/language.md` § 1.
 """
 
 from collections.abc import Iterator
@@ -21,14 +21,14 @@ from pflow_lower.ir.workflow import Edge, Workflow
 from pflow_lower.source.positions import Location
 
 MAX_CYCLES = 50
-"""How many cycles are reported; each is looked for in the whole graph."""
+"""How many cycles are reported; each takes a search of the whole graph."""
 
 
 def check_wiring(workflow: Workflow) -> tuple[Diagnostic, ...]:
     """Report what is wrong with ids and edges.
 
-    What cannot be reached is only looked for where the rest is right, since it
-    would follow from nearly every other mistake.
+    Unreachable nodes are reported only if all else is right, since they follow from
+    nearly every other mistake.
     """
     graph = Graph.of(
         (node.id for node in workflow.nodes),
@@ -55,8 +55,8 @@ def _check_ids(workflow: Workflow) -> Iterator[Diagnostic]:
             yield report(
                 Code.DUPLICATE_ID,
                 place,
-                f"the id {quote(node.id)} is taken: nodes[{first[node.id]}] has it",
-                "give each node an id of its own",
+                f"the id {quote(node.id)} is already used by nodes[{first[node.id]}]",
+                "give each node a unique id",
                 related=(Related(there, "the first is here"),),
             )
         elif node.id in inputs:
@@ -64,14 +64,14 @@ def _check_ids(workflow: Workflow) -> Iterator[Diagnostic]:
             yield report(
                 Code.ID_IS_INPUT,
                 place,
-                f"{quote(node.id)} is an input, too: the node would overwrite it",
+                f"{quote(node.id)} is also an input: the node would overwrite it",
                 "rename one of the two",
                 related=(Related(there, "the input"),),
             )
         first.setdefault(node.id, index)
 
 
-def _check_start(workflow: Workflow, graph: Graph) -> Iterator[Diagnostic]:
+def _check_start(workflow: Workflow, graph: Graph[str]) -> Iterator[Diagnostic]:
     if workflow.start not in graph.successors:
         yield report(
             Code.UNKNOWN_START_NODE,
@@ -81,7 +81,7 @@ def _check_start(workflow: Workflow, graph: Graph) -> Iterator[Diagnostic]:
         )
 
 
-def _check_edges(workflow: Workflow, graph: Graph) -> Iterator[Diagnostic]:
+def _check_edges(workflow: Workflow, graph: Graph[str]) -> Iterator[Diagnostic]:
     for edge in workflow.edges:
         for key, node in (("from", edge.source), ("to", edge.target)):
             if node not in graph.successors:
@@ -105,10 +105,10 @@ def _check_actions(workflow: Workflow) -> Iterator[Diagnostic]:
             edge.location,
             f"a second edge leaves {quote(edge.source)} on the action "
             f"{quote(edge.action)}; edges[{there}] is the first",
-            "leave one of the two out"
+            "remove one of the two"
             if other.target == edge.target
-            else "one edge is followed per action: give this one another action, "
-            "or let the nodes follow each other",
+            else "only one edge is followed per action: give this one another "
+            "action, or run the nodes one after the other",
             related=(Related(other.location, "the first is here"),),
         )
 
@@ -133,7 +133,7 @@ def _check_cycles(workflow: Workflow) -> Iterator[Diagnostic]:
 
 def _cycle(cycle: tuple[str, ...], edges: list[Edge]) -> Diagnostic:
     inside = set(zip(cycle, (*cycle[1:], cycle[0]), strict=True))
-    # The edge that was written last is the one that somebody just added.
+    # The last edge in the document is most likely the one that was just added.
     closing = [edge for edge in edges if (edge.source, edge.target) in inside][-1]
     turn = cycle.index(closing.target)
     around = list(map(quote, (*cycle[turn:], *cycle[:turn], closing.target)))
@@ -142,13 +142,13 @@ def _cycle(cycle: tuple[str, ...], edges: list[Edge]) -> Diagnostic:
     return report(
         Code.CYCLE,
         closing.location,
-        f"the edges go round in a circle: {' → '.join(around)}",
-        "a workflow may not loop: use `batch` to run a node once per item",
+        f"the edges form a cycle: {' → '.join(around)}",
+        "workflows cannot loop: use `batch` to run a node once per item",
     )
 
 
-def _check_reachable(workflow: Workflow, graph: Graph) -> Iterator[Diagnostic]:
-    """Report the nodes that nothing leads to, not what follows them."""
+def _check_reachable(workflow: Workflow, graph: Graph[str]) -> Iterator[Diagnostic]:
+    """Report the nodes that no edge leads to, but not the nodes after them."""
     reached = graph.reachable(workflow.start)
     led_to = {
         after
@@ -161,21 +161,21 @@ def _check_reachable(workflow: Workflow, graph: Graph) -> Iterator[Diagnostic]:
             yield report(
                 Code.UNREACHABLE_NODE,
                 node.location.at("id"),
-                f"no edges lead from {quote(workflow.start)}, the start, "
-                f"to {quote(node.id)}: it would never run",
+                f"{quote(node.id)} would never run: no path leads to it from "
+                f"the start node, {quote(workflow.start)}",
                 'add an edge to it, or set "start_node"',
             )
 
 
 def _check_stdin(workflow: Workflow) -> Iterator[Diagnostic]:
-    """Report inputs that want what another one has read from standard input."""
+    """Report inputs that would read standard input after another one has."""
     readers = [each for each in workflow.inputs if each.stdin]
     for each in readers[1:]:
         first = readers[0]
         yield report(
             Code.TWO_STDIN_INPUTS,
             each.location.at("stdin"),
-            f"standard input gives the input {quote(first.name)} already",
-            'let "stdin" be true for one input, and give the others with -i',
+            f"the input {quote(first.name)} already reads standard input",
+            'set "stdin": true for one input, and pass the others with -i',
             related=(Related(first.location.at("stdin"), "the first is here"),),
         )

@@ -1,32 +1,36 @@
 """The shape of a graph: what is reachable, what comes before, where it loops.
 
-It knows nodes by name and edges as pairs, nothing of workflows. Who comes before
-whom is quadratic in size; kept as bit sets, ten thousand nodes are no matter.
+Nodes are any hashable values and edges are pairs of them; nothing here is about
+workflows. What comes before what takes quadratic space; as bit sets, that is little
+even for ten thousand nodes.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from graphlib import CycleError, TopologicalSorter
+from typing import Generic, TypeVar
+
+N = TypeVar("N", bound=Hashable)
 
 
 @dataclass(frozen=True)
-class Graph:
+class Graph(Generic[N]):
     """Nodes, and for each the nodes that its edges lead to, in order."""
 
-    successors: Mapping[str, tuple[str, ...]]
+    successors: Mapping[N, tuple[N, ...]]
 
     @classmethod
-    def of(cls, nodes: Iterable[str], edges: Iterable[tuple[str, str]]) -> "Graph":
+    def of(cls, nodes: Iterable[N], edges: Iterable[tuple[N, N]]) -> "Graph[N]":
         """Make a graph; edges from or to other nodes are left out."""
-        successors: dict[str, list[str]] = {node: [] for node in nodes}
+        successors: dict[N, list[N]] = {node: [] for node in nodes}
         for source, target in edges:
             if source in successors and target in successors:
                 successors[source].append(target)
         return cls({node: tuple(after) for node, after in successors.items()})
 
-    def reachable(self, start: str) -> frozenset[str]:
-        """Give the nodes that can be reached from `start`, itself among them."""
+    def reachable(self, start: N) -> frozenset[N]:
+        """Return the nodes that can be reached from `start`, itself among them."""
         seen = {start}
         waiting = [start]
         while waiting:
@@ -36,8 +40,8 @@ class Graph:
                     waiting.append(after)
         return frozenset(seen)
 
-    def cycle(self) -> tuple[str, ...] | None:
-        """Give the nodes of a cycle in the order of its edges, or None."""
+    def cycle(self) -> tuple[N, ...] | None:
+        """Return the nodes of a cycle in the order of its edges, or None."""
         try:
             self._order  # noqa: B018 - it is the error that is wanted
         except CycleError as error:
@@ -45,15 +49,15 @@ class Graph:
             return tuple(nodes[:-1])
         return None
 
-    def comes_before(self, first: str, second: str) -> bool:
-        """Tell whether a way leads from `first` to `second`, another node.
+    def comes_before(self, first: N, second: N) -> bool:
+        """Return whether a path leads from `first` to `second`, another node.
 
         The graph must have no cycle.
         """
         return bool(self._ancestors[second] >> self._numbers[first] & 1)
 
-    def dominators(self, start: str) -> "Dominators":
-        """Give for each node that `start` reaches what all ways there have in common.
+    def dominators(self, start: N) -> "Dominators[N]":
+        """Return, for each node that `start` reaches, what all paths to it share.
 
         The graph must have no cycle.
         """
@@ -66,20 +70,20 @@ class Graph:
         return tree
 
     def bypassed(
-        self, start: str, questions: Iterable[tuple[frozenset[str], str]]
-    ) -> frozenset[tuple[frozenset[str], str]]:
-        """Give those of the questions to which the answer is yes.
+        self, start: N, questions: Iterable[tuple[frozenset[N], N]]
+    ) -> frozenset[tuple[frozenset[N], N]]:
+        """Return the questions whose answer is yes.
 
-        A question is some stations and a node: does a way lead from `start` to the
-        node past all of the stations? The graph must have no cycle.
+        A question is a set of nodes and a goal: does any path from `start` to the goal
+        bypass all of the nodes? The graph must have no cycle.
         """
         asked = frozenset(questions)
-        numbers = {stations: number for number, stations in enumerate(dict(asked))}
+        numbers = {nodes: number for number, nodes in enumerate(dict(asked))}
         stopped = dict.fromkeys(self.successors, 0)
-        for stations, number in numbers.items():
-            for station in stations:
-                stopped[station] |= 1 << number
-        # For each node, the numbers of the stations that some way there leads past.
+        for nodes, number in numbers.items():
+            for node in nodes:
+                stopped[node] |= 1 << number
+        # For each node, the numbers of the sets that some path to it bypasses.
         free = dict.fromkeys(self.successors, 0)
         free[start] = (1 << len(numbers)) - 1
         for node in self._order if asked else ():
@@ -87,30 +91,28 @@ class Graph:
             for after in self.successors[node]:
                 free[after] |= free[node]
         return frozenset(
-            (stations, node)
-            for stations, node in asked
-            if free[node] >> numbers[stations] & 1
+            (nodes, goal) for nodes, goal in asked if free[goal] >> numbers[nodes] & 1
         )
 
     @cached_property
-    def _numbers(self) -> dict[str, int]:
+    def _numbers(self) -> dict[N, int]:
         return {node: number for number, node in enumerate(self.successors)}
 
     @cached_property
-    def _order(self) -> tuple[str, ...]:
+    def _order(self) -> tuple[N, ...]:
         """The nodes, each after all that lead to it."""
         return tuple(TopologicalSorter(self._predecessors).static_order())
 
     @cached_property
-    def _predecessors(self) -> dict[str, list[str]]:
-        before: dict[str, list[str]] = {node: [] for node in self.successors}
+    def _predecessors(self) -> dict[N, list[N]]:
+        before: dict[N, list[N]] = {node: [] for node in self.successors}
         for node, after in self.successors.items():
             for other in after:
                 before[other].append(node)
         return before
 
     @cached_property
-    def _ancestors(self) -> dict[str, int]:
+    def _ancestors(self) -> dict[N, int]:
         """For each node the set of those before it, as the bits of an int."""
         before = dict.fromkeys(self.successors, 0)
         for node in self._order:
@@ -120,20 +122,20 @@ class Graph:
         return before
 
 
-class Dominators:
-    """The nodes that no way from a start to some other node leads past.
+class Dominators(Generic[N]):
+    """The nodes that every path from a start to another node leads through.
 
-    They are a tree: each node is under the last of those that dominate it. Beside
-    its parent a node has one jump, far up, whose length depends on its depth alone:
-    so the way up takes logarithmic time, however long the graph is.
+    They are a tree: each node is under the last of those that dominate it. Besides
+    its parent a node has one jump, far up, whose length depends on its depth alone,
+    so going up takes logarithmic time, however long the graph is.
     """
 
-    def __init__(self, start: str) -> None:
+    def __init__(self, start: N) -> None:
         self._parents = {start: start}
         self._jumps = {start: start}
         self._depths = {start: 0}
 
-    def add(self, node: str, parent: str) -> None:
+    def add(self, node: N, parent: N) -> None:
         """Add a node under the last of those that dominate it."""
         jump = self._jumps[parent]
         length = self._depths[parent] - self._depths[jump]
@@ -142,16 +144,16 @@ class Dominators:
         self._jumps[node] = self._jumps[jump] if length == next_length else parent
         self._depths[node] = self._depths[parent] + 1
 
-    def dominates(self, station: str, node: str) -> bool:
-        """Tell whether every way from the start to `node` leads through `station`.
+    def dominates(self, point: N, node: N) -> bool:
+        """Return whether every path from the start to `node` leads through `point`.
 
         A node dominates itself; what the start does not reach dominates nothing.
         """
-        depth = self._depths.get(station)
-        return depth is not None and self._ancestor(node, depth) == station
+        depth = self._depths.get(point)
+        return depth is not None and self._ancestor(node, depth) == point
 
-    def meet(self, one: str, other: str) -> str:
-        """Give the last node that dominates both."""
+    def meet(self, one: N, other: N) -> N:
+        """Return the last node that dominates both."""
         depth = min(self._depths[one], self._depths[other])
         one, other = self._ancestor(one, depth), self._ancestor(other, depth)
         while one != other:
@@ -161,7 +163,7 @@ class Dominators:
             one, other = up[one], up[other]
         return one
 
-    def _ancestor(self, node: str, depth: int) -> str:
+    def _ancestor(self, node: N, depth: int) -> N:
         while self._depths[node] > depth:
             jump = self._jumps[node]
             node = jump if self._depths[jump] >= depth else self._parents[node]
