@@ -20,7 +20,7 @@ from valid_fixtures import FIXTURES, FOLDER, Fixture, run_program
 GOLDENS = Path(__file__).parent / "__snapshots__" / "test_golden"
 
 ACCEPTED = {
-    "E501": "a word or a key of the user's may be longer than a line",
+    "E501": "a line of a user's text may be longer than a line of code",
 }
 """What ruff may say against a generated module."""
 
@@ -148,12 +148,6 @@ def test_ruff_has_nothing_against_the_modules() -> None:
     run = ruff("check", "--ignore-noqa", "--no-cache", *rules, *options)
 
     assert (run.returncode, run.stdout) == (0, "All checks passed!\n")
-
-
-def test_the_modules_are_formatted_as_ruff_would() -> None:
-    run = ruff("format", "--check", "--no-cache")
-
-    assert (run.returncode, run.stderr) == (0, "")
 
 
 @pytest.mark.slow

@@ -9,7 +9,6 @@ The meaning is that of `docs/language.md` § 2, the functions are those of
 """
 
 from pflow_lower.codegen.python import (
-    Atom,
     Bracketed,
     Expression,
     array,
@@ -118,7 +117,7 @@ def _segment(segment: Segment) -> Expression:
 
 def _literal(operand: LiteralOperand) -> Expression:
     if isinstance(operand.value, tuple):
-        return Atom("{}" if operand.is_object else "[]")
+        return "{}" if operand.is_object else "[]"
     return literal(operand.value)
 
 

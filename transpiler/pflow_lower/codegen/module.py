@@ -27,15 +27,14 @@ from pflow_lower.codegen.names import Names
 from pflow_lower.codegen.python import (
     INDENT,
     WIDTH,
-    Atom,
     Bracketed,
-    Element,
     Expression,
     call,
     group,
     literal,
     mapping,
     statement,
+    string,
 )
 from pflow_lower.ir.fields import keys_of
 from pflow_lower.ir.workflow import (
@@ -86,6 +85,7 @@ def _header(normalised: JSON) -> Iterator[str]:
         "DO NOT EDIT: lower the workflow again."
     )
     yield f"# workflow sha256: {hashlib.sha256(canonical.encode()).hexdigest()}"
+    yield "# fmt: off"
     yield "# ruff: noqa"
 
 
@@ -173,7 +173,7 @@ class _Emitter:
             return literal(node.type)
         dot = reference.name.find(".")
         rest = "" if dot < 0 else reference.name[dot:]
-        return Atom(self.imported[reference] + rest)
+        return self.imported[reference] + rest
 
     def _settings(self, batch: Batch) -> Iterator[str]:
         for name, value in settings(batch, self.results).items():
@@ -218,13 +218,11 @@ class _Emitter:
             ),
             *(_edge(edge, variables) for edge in self.workflow.edges),
         ]
-        keywords: dict[str, Expression] = {
-            "start": Atom(variables[self.workflow.start])
-        }
+        keywords: dict[str, Expression] = {"start": variables[self.workflow.start]}
         if self.workflow.inputs:
             keywords["inputs"] = group(map(self._input, self.workflow.inputs))
         if self.workflow.outputs:
-            keywords["outputs_for"] = Atom("outputs_for")
+            keywords["outputs_for"] = "outputs_for"
         flow = call("WorkflowFlow", **keywords)
         return "\n".join([*lines, statement("return ", flow, INDENT)])
 
@@ -252,11 +250,7 @@ def _edge(edge: Edge, variables: dict[str, str]) -> str:
     source, target = variables[edge.source], variables[edge.target]
     if edge.action == "default":
         return f"{INDENT}{source} >> {target}"
-    action = literal(edge.action)
-    short = f"{INDENT}{source} - {action.code} >> {target}"
-    if len(short) <= WIDTH:
-        return short
-    return statement("", call(f"{source}.next", Atom(target), action), INDENT)
+    return f"{INDENT}{source} - {string(edge.action)} >> {target}"
 
 
 def import_lines(module: str, names: Iterable[str]) -> Iterator[str]:
@@ -269,8 +263,7 @@ def import_lines(module: str, names: Iterable[str]) -> Iterator[str]:
             yield prefix + name
         elif name == plain[0]:
             flat = prefix + ", ".join(plain)
-            elements = tuple(Element(Atom(name)) for name in plain)
-            broken = statement(prefix, Bracketed("(", elements, ")"), "")
+            broken = statement(prefix, call("", *plain), "")
             yield flat if len(flat) <= WIDTH else broken
 
 
