@@ -102,7 +102,7 @@ class TestReadFile:
             ),
             (
                 {"file_path": "a\0b"},
-                'param "file_path": a NUL character cannot stand in it',
+                'param "file_path": must not contain a NUL character',
             ),
             (
                 {"file_path": "a", "encoding": 8},
@@ -110,11 +110,11 @@ class TestReadFile:
             ),
             (
                 {"file_path": "a", "encoding": "utf-9"},
-                "param \"encoding\": no text encoding is called 'utf-9'",
+                "param \"encoding\": 'utf-9' is not a text encoding",
             ),
             (
                 {"file_path": "a", "encoding": "hex"},
-                "param \"encoding\": no text encoding is called 'hex'",
+                "param \"encoding\": 'hex' is not a text encoding",
             ),
         ],
     )

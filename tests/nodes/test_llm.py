@@ -234,8 +234,8 @@ class TestWhatCannotBeAsked:
     def test_a_model_that_nobody_knows(self) -> None:
         error = failure(UnknownModelError, prompt="a", model="ecco")
         assert str(error) == (
-            'no model is called "ecco": did you mean "echo"? "llm models" lists those '
-            'that are there, "llm install" adds a plugin with more'
+            'no model is called "ecco": did you mean "echo"? "llm models" lists the '
+            'installed models, "llm install" adds a plugin with more'
         )
 
     def test_a_model_whose_key_is_missing(self) -> None:
@@ -291,7 +291,7 @@ class TestAgainstAServer:
             ("refused", (401, None), "Error code: 401 - Incorrect API key provided: *"),
             ("dropped", (None, None), "Connection error: Server disconnected"),
             ("cut", (None, None), "Connection error: peer closed connection"),
-            ("malformed", (None, None), "the answer is no JSON: Expecting"),
+            ("malformed", (None, None), "the answer is not valid JSON: Expecting"),
         ],
     )
     def test_a_failure_says_what_the_server_said(
@@ -367,8 +367,8 @@ class TestAnswersThatAreObjects:
     def test_one_that_is_none_is_a_failure(self, model: LanguageModel) -> None:
         error = failure(prompt="a b", model="stream", output_schema=SCHEMA)
         assert str(error) == (
-            'model "stream": the answer is no JSON, although there is an '
-            "output_schema: Expecting value: line 1 column 1 (char 0): A B"
+            'model "stream": the answer is not valid JSON, although there is '
+            "an output_schema: Expecting value: line 1 column 1 (char 0): A B"
         )
 
 
@@ -377,7 +377,7 @@ class TestFailures:
         self, model: LanguageModel
     ) -> None:
         error = failure(prompt="short", model="stream")
-        assert str(error) == 'model "stream": the answer broke off'
+        assert str(error) == 'model "stream": the answer is incomplete'
 
     def test_an_answer_of_another_kind_is_a_failure(self, home: Path) -> None:
         page = Reply(b"<html>hello", headers={"content-type": "text/html"})

@@ -249,11 +249,11 @@ class TestParams:
             ),
             (
                 {"command": "a\0b"},
-                'param "command": a NUL character cannot stand in it',
+                'param "command": must not contain a NUL character',
             ),
             (
                 {"command": ["echo", "a\0b"]},
-                'param "command": a NUL character cannot stand in it',
+                'param "command": must not contain a NUL character',
             ),
             (
                 {"command": "echo", "cwd": ""},
@@ -265,11 +265,11 @@ class TestParams:
             ),
             (
                 {"command": "echo", "env": {"A=B": 1}},
-                "param \"env\": no variable can be called 'A=B'",
+                "param \"env\": 'A=B' is not a valid variable name",
             ),
             (
                 {"command": "echo", "env": {"A": "\0"}},
-                'param "env.A": a NUL character cannot stand in it',
+                'param "env.A": must not contain a NUL character',
             ),
             (
                 {"command": "echo", "timeout": 0},

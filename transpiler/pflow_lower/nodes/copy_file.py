@@ -1,10 +1,10 @@
 """The node type `copy-file`."""
 
-from pflow_lower.nodes.support.base import Outputs
-from pflow_lower.nodes.support.transfer import Transfer, TransferNode, copy_file
+from pflow_lower.nodes.support.base import BuiltinNode, Outputs
+from pflow_lower.nodes.support.transfer import copy_file, read_transfer
 
 
-class CopyFileNode(TransferNode):
+class CopyFileNode(BuiltinNode):
     """Copies a file with its mode and times; makes missing directories.
 
     An existing destination is an error unless `overwrite` is true.
@@ -19,8 +19,8 @@ class CopyFileNode(TransferNode):
     result = "copied"
     actions = ("default", "error")
 
-    def exec(self, prep_res: Transfer) -> Outputs:
+    def exec(self, prep_res: object) -> Outputs:
         """Copy the file; raises OSError or ValueError."""
-        source, target = prep_res.source, prep_res.target
-        copy_file(source, target, overwrite=prep_res.overwrite)
+        source, target, overwrite = read_transfer(self.params)
+        copy_file(source, target, overwrite=overwrite)
         return {"copied": True}

@@ -14,11 +14,7 @@ class DeleteFileNode(BuiltinNode):
     result = "deleted"
     actions = ("default", "error")
 
-    def read(self) -> str:
-        """Read `file_path`."""
-        return params.path(self.params, "file_path")
-
-    def exec(self, prep_res: str) -> Outputs:
+    def exec(self, prep_res: object) -> Outputs:
         """Delete the file; raises OSError."""
-        os.unlink(prep_res)
+        os.unlink(params.path(self.params, "file_path"))
         return {"deleted": True}

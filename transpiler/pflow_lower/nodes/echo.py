@@ -13,10 +13,6 @@ class EchoNode(BuiltinNode):
     result = "value"
     actions = ("default", "error")
 
-    def read(self) -> object:
-        """Return the value."""
-        return self.params["value"] if "value" in self.params else dict(self.params)
-
     def exec(self, prep_res: object) -> Outputs:
-        """Return the output `value`."""
-        return {"value": prep_res}
+        """Return the value."""
+        return {"value": self.params.get("value", dict(self.params))}

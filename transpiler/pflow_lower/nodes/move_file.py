@@ -1,10 +1,10 @@
 """The node type `move-file`."""
 
-from pflow_lower.nodes.support.base import Outputs
-from pflow_lower.nodes.support.transfer import Transfer, TransferNode, move_file
+from pflow_lower.nodes.support.base import BuiltinNode, Outputs
+from pflow_lower.nodes.support.transfer import move_file, read_transfer
 
 
-class MoveFileNode(TransferNode):
+class MoveFileNode(BuiltinNode):
     """Moves a file, also to another file system; makes missing directories.
 
     An existing destination is an error unless `overwrite` is true.
@@ -19,8 +19,8 @@ class MoveFileNode(TransferNode):
     result = "moved"
     actions = ("default", "error")
 
-    def exec(self, prep_res: Transfer) -> Outputs:
+    def exec(self, prep_res: object) -> Outputs:
         """Move the file; raises OSError or ValueError."""
-        source, target = prep_res.source, prep_res.target
-        move_file(source, target, overwrite=prep_res.overwrite)
+        source, target, overwrite = read_transfer(self.params)
+        move_file(source, target, overwrite=overwrite)
         return {"moved": True}

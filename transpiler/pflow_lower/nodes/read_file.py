@@ -1,15 +1,7 @@
 """The node type `read-file`."""
 
-from dataclasses import dataclass
-
 from pflow_lower.nodes.support import params
 from pflow_lower.nodes.support.base import BuiltinNode, Outputs
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Reading:
-    path: str
-    encoding: str
 
 
 class ReadFileNode(BuiltinNode):
@@ -20,19 +12,13 @@ class ReadFileNode(BuiltinNode):
     result = "content"
     actions = ("default", "error")
 
-    def read(self) -> _Reading:
-        """Read `file_path` and `encoding`."""
-        return _Reading(
-            path=params.path(self.params, "file_path"),
-            encoding=params.encoding(self.params),
-        )
-
-    def exec(self, prep_res: _Reading) -> Outputs:
+    def exec(self, prep_res: object) -> Outputs:
         """Read the file.
 
         Raises OSError, and ValueError if the file is not in its encoding.
         """
-        path, encoding = prep_res.path, prep_res.encoding
+        path = params.path(self.params, "file_path")
+        encoding = params.encoding(self.params)
         with open(path, "rb") as file:
             octets = file.read()
         try:

@@ -1,11 +1,11 @@
-"""The node type `shell`: runs a command and gives what it printed."""
+"""The node type `shell`: run a command and return what it prints."""
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from pflow_lower.nodes.support import params, process
 from pflow_lower.nodes.support.base import AsyncBuiltinNode, Outputs
+from pflow_lower.support.text import printable
 from pflow_lower.support.values import as_text
 
 _QUOTED_LINES = 5
@@ -16,21 +16,12 @@ class CommandError(RuntimeError):
     """A command that failed; the message quotes the end of what it printed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Job:
-    command: process.Command
-    timeout: float | None
-    ignore_errors: bool
-    strip_newline: bool
-
-
 class ShellNode(AsyncBuiltinNode):
     """Runs a command; cancelled or timed out, it kills all that the command started.
 
-    What the command prints is read as UTF-8. Bytes that are none come as lone
-    surrogates, and become the same bytes again in a param of this node or of a
-    file node. `lines` and `files` are the lines that are not empty, without
-    their line breaks (`docs/language.md` § 7).
+    The output is read as UTF-8. Invalid bytes become lone surrogates, and the same
+    bytes again in a param of this node or of a file node. `lines` and `files` are the
+    lines that are not empty, without their line breaks (`docs/language.md` § 7).
     """
 
     params = {
@@ -53,42 +44,39 @@ class ShellNode(AsyncBuiltinNode):
     actions = ("default", "error")
     runs = {"command": "shell"}
 
-    def read(self) -> _Job:
-        """Read `command` and all that goes with it."""
-        given = self.params
-        stdin, cwd = given.get("stdin"), given.get("cwd")
-        return _Job(
-            command=process.Command(
-                words=_words(given),
-                stdin=b"" if stdin is None else params.octets(stdin, "stdin"),
-                cwd=None if cwd is None else params.path(given, "cwd"),
-                environment=_environment(params.fields(given, "env")),
-            ),
-            timeout=params.seconds(given),
-            ignore_errors=params.flag(given, "ignore_errors", default=False),
-            strip_newline=params.flag(given, "strip_newline", default=True),
-        )
-
-    async def exec_async(self, prep_res: _Job) -> Outputs:
+    async def exec_async(self, prep_res: object) -> Outputs:
         """Run the command.
 
         Raises CommandError if it fails and errors are not ignored, TimeoutError
-        past `timeout`, and OSError if it cannot be started at all.
+        past `timeout`, and OSError if it cannot be started.
         """
-        ending = await process.run(prep_res.command, prep_res.timeout)
-        if ending.status != 0 and not prep_res.ignore_errors:
+        given = self.params
+        ignore_errors = params.flag(given, "ignore_errors", default=False)
+        strip_newline = params.flag(given, "strip_newline", default=True)
+        ending = await process.run(_command(given), params.seconds(given))
+        if ending.status != 0 and not ignore_errors:
             raise CommandError(_failure(ending))
         stdout = ending.stdout.decode("utf-8", "surrogateescape")
         # splitlines() would break lines at U+2028 and a dozen others, too.
         lines = [line.removesuffix("\r") for line in stdout.split("\n")]
         lines = [line for line in lines if line]
         return {
-            "stdout": stdout.rstrip("\n") if prep_res.strip_newline else stdout,
+            "stdout": stdout.rstrip("\n") if strip_newline else stdout,
             "stderr": ending.stderr.decode("utf-8", "surrogateescape"),
             "exit_code": ending.status,
             "lines": lines,
             "files": lines.copy(),
         }
+
+
+def _command(given: params.Params) -> process.Command:
+    stdin, cwd = given.get("stdin"), given.get("cwd")
+    return process.Command(
+        words=_words(given),
+        stdin=b"" if stdin is None else params.octets(stdin, "stdin"),
+        cwd=None if cwd is None else params.path(given, "cwd"),
+        environment=_environment(params.fields(given, "env")),
+    )
 
 
 def _words(given: params.Params) -> str | list[str]:
@@ -109,7 +97,7 @@ def _environment(added: Mapping[str, object]) -> dict[str, str]:
     environment = dict(os.environ)
     for name, value in added.items():
         if not name or "=" in name:
-            raise ValueError(f'param "env": no variable can be called {name!r}')
+            raise ValueError(f'param "env": {name!r} is not a valid variable name')
         params.passable(name, "env")
         environment[name] = params.passable(as_text(value), f"env.{name}")
     return environment
@@ -121,12 +109,10 @@ def _failure(ending: process.Ending) -> str:
 
 
 def _last_words(output: bytes) -> str:
-    """Give the end of `output` as one line that is safe to print."""
+    """Return the end of `output` as one line that is safe to print."""
     lines = output[-8 * _QUOTED_CHARACTERS :].decode("utf-8", "replace").splitlines()
     words = [line.strip() for line in lines if line.strip()][-_QUOTED_LINES:]
     quoted = " | ".join(words)
     if len(quoted) > _QUOTED_CHARACTERS:
         quoted = "…" + quoted[-_QUOTED_CHARACTERS:]
-    return "".join(
-        char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in quoted
-    )
+    return printable(quoted)

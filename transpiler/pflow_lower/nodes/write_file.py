@@ -1,19 +1,10 @@
 """The node type `write-file`."""
 
 import os
-from dataclasses import dataclass
 
 from pflow_lower.nodes.support import params
 from pflow_lower.nodes.support.base import BuiltinNode, Outputs
 from pflow_lower.support import atomic
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Writing:
-    path: str
-    content: bytes
-    append: bool
-    mark: bytes
 
 
 class WriteFileNode(BuiltinNode):
@@ -33,29 +24,20 @@ class WriteFileNode(BuiltinNode):
     result = "written"
     actions = ("default", "error")
 
-    def read(self) -> _Writing:
-        """Read `file_path`, `content` (null is empty text), `append`, `encoding`."""
+    def exec(self, prep_res: object) -> Outputs:
+        """Write the file; a `content` that is null is empty text. Raises OSError."""
         path = params.path(self.params, "file_path")
         if path.endswith(os.sep):
             raise ValueError(f'param "file_path": {path!r} is a directory, not a file')
         if "content" not in self.params:
             raise ValueError('param "content": expected a value, found nothing')
         encoding = params.encoding(self.params)
-        return _Writing(
-            path=path,
-            content=params.octets(self.params["content"], "content", encoding),
-            append=params.flag(self.params, "append", default=False),
-            mark="".encode(encoding),
-        )
-
-    def exec(self, prep_res: _Writing) -> Outputs:
-        """Write the file; raises OSError."""
-        path, content = prep_res.path, prep_res.content
-        if not prep_res.append:
+        content = params.octets(self.params["content"], "content", encoding)
+        if not params.flag(self.params, "append", default=False):
             atomic.replace_file(path, content)
         elif os.path.exists(path) and os.path.getsize(path):
             # A byte order mark belongs only at the beginning of a file.
-            atomic.append_file(path, content.removeprefix(prep_res.mark))
+            atomic.append_file(path, content.removeprefix("".encode(encoding)))
         else:
             atomic.append_file(path, content)
         return {"written": True, "file_path": path}

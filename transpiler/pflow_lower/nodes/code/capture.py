@@ -1,10 +1,10 @@
-"""What code prints, caught per run of it, however many runs there are at once.
+"""Capture what code prints, separately for each of several runs at once.
 
-`sys.stdout` belongs to the whole process, so replacing it for the time of one
-run mixes up what parallel runs print and may put back what another run had put
-there. Here one stand-in for each of the two streams is in place while any run
-lasts; it asks the context of whoever prints where that is to go. What has no
-run in its context, such as the other threads of the program, prints as ever.
+`sys.stdout` belongs to the whole process: replacing it for one run would mix up the
+output of parallel runs, and might restore what another run had put there. Here one
+stand-in for each of the two streams is in place while any run lasts. It looks up the
+run in the context of the caller. Without one, as in other threads of the program, it
+prints as usual.
 """
 
 import io
@@ -19,7 +19,7 @@ _Name = Literal["stdout", "stderr"]
 
 
 class Capture:
-    """What one run of code prints."""
+    """The output of one run of code."""
 
     def __init__(self) -> None:
         self._octets = {"stdout": io.BytesIO(), "stderr": io.BytesIO()}
@@ -27,7 +27,7 @@ class Capture:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Catch what the current context prints."""
+        """Capture what the current context prints."""
         with _lock:
             _running.add(self)
             for standin in _standins:
@@ -44,16 +44,16 @@ class Capture:
                         standin.remove()
 
     def stream(self, name: _Name) -> TextIO:
-        """Give the stream that takes what is printed."""
+        """Return the stream to print to."""
         return self._streams[name]
 
     def text(self, name: _Name) -> str:
-        """Give what has been printed so far."""
+        """Return what has been printed so far."""
         return self._octets[name].getvalue().decode("utf-8", "surrogateescape")
 
 
 class _Standin:
-    """Stands in for a stream of `sys`, and is whichever stream it is just now."""
+    """Stands in for a stream of `sys`, and passes everything on to the right one."""
 
     def __init__(self, name: _Name) -> None:
         self._name: _Name = name
@@ -63,13 +63,13 @@ class _Standin:
         return getattr(self._stream(), attribute)
 
     def install(self) -> None:
-        """Take the place of the stream, unless it has it already."""
+        """Replace the stream, unless that is done already."""
         if not self._installed():
             self._usual = getattr(sys, self._name)
             setattr(sys, self._name, self)
 
     def remove(self) -> None:
-        """Give the place back, unless somebody else has taken it since."""
+        """Restore the stream, unless it has been replaced again since."""
         if self._installed():
             setattr(sys, self._name, self._usual)
 
@@ -80,7 +80,7 @@ class _Standin:
         capture = _current.get()
         if capture is not None:
             return capture.stream(self._name)
-        # Whoever has kept this object may print after it was removed.
+        # This object may have been kept, and be used after it was removed.
         now = self._usual if self._installed() else getattr(sys, self._name)
         return io.StringIO() if now is None else cast(TextIO, now)
 

@@ -2,23 +2,18 @@
 
 from typing import NamedTuple
 
+from pflow_lower.nodes.support.errors import ReportingError, of_both_types
+
 FILE = "<code>"
 """What the code is called in tracebacks."""
 
 
-class CodeError(Exception):
+class CodeError(ReportingError):
     """Code that failed; the message says how, and on which line.
 
     The exception of the code is the `__cause__`. An instance is also of the type of
-    that, in a class of the same name: records of failures show both.
+    that, in a class of the same name.
     """
-
-    def __init__(self, message: str) -> None:
-        Exception.__init__(self, message)  # other bases want other arguments
-        self._message = message
-
-    def __str__(self) -> str:
-        return self._message
 
 
 class Failure(NamedTuple):
@@ -58,12 +53,7 @@ def code_error(
     message = _located(f"{name}: {message}" if message else name, line)
     if issubclass(kind, StopIteration | StopAsyncIteration):
         return CodeError(message)  # as what they are, they would end a coroutine
-    try:
-        both = type(name, (CodeError, kind), {"__module__": __name__})
-        error = both(message)
-    except Exception:  # a type that cannot be made this way
-        return CodeError(message)
-    assert isinstance(error, CodeError)
+    error = of_both_types(CodeError, kind, name, message)
     if isinstance(error, SyntaxError):
         error.msg = message  # tracebacks show this instead of the message
     return error

@@ -1,7 +1,6 @@
 """The node type `code`: run Python code that assigns `result`."""
 
 import logging
-from dataclasses import dataclass
 from keyword import iskeyword
 
 from pflow_lower.nodes.code.apart import run_apart
@@ -11,12 +10,6 @@ from pflow_lower.nodes.support import params
 from pflow_lower.nodes.support.base import BuiltinNode, Outputs
 
 _logger = logging.getLogger("pflow_lower.nodes")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Job:
-    program: Program
-    timeout: float | None
 
 
 class CodeNode(BuiltinNode):
@@ -34,35 +27,15 @@ class CodeNode(BuiltinNode):
     actions = ("default", "error")
     runs = {"code": "python"}
 
-    def read(self) -> _Job:
-        """Read `code`, `inputs` and `timeout`; code that is not Python is an error."""
-        inputs = params.fields(self.params, "inputs")
-        for name in inputs:
-            if not name.isidentifier() or iskeyword(name) or name == "__builtins__":
-                raise ValueError(
-                    f'param "inputs": {name!r} is not a valid variable name'
-                )
-        source = params.string(self.params, "code")
-        try:
-            compiled(source)
-        except SyntaxError as exc:
-            raise code_error(type(exc), exc.msg, exc.lineno) from exc
-        except ValueError as exc:
-            raise ValueError(f'param "code": {exc}') from exc
-        return _Job(
-            program=Program(source, inputs), timeout=params.seconds(self.params)
-        )
-
-    def exec(self, prep_res: _Job) -> Outputs:
+    def exec(self, prep_res: object) -> Outputs:
         """Run the code.
 
         Raises CodeError, TimeoutError past `timeout`, and ValueError if the code
         assigns no `result`.
         """
-        if prep_res.timeout is None:
-            ended = run(prep_res.program)
-        else:
-            ended = run_apart(prep_res.program, prep_res.timeout)
+        program = _program(self.params)
+        timeout = params.seconds(self.params)
+        ended = run(program) if timeout is None else run_apart(program, timeout)
         if ended.failure is None and ended.has_result:
             return {
                 "result": ended.result,
@@ -73,6 +46,22 @@ class CodeNode(BuiltinNode):
         if ended.failure is not None:
             raise ended.failure.error() from ended.failure.cause
         raise ValueError("the code assigns no `result`")
+
+
+def _program(given: params.Params) -> Program:
+    """Read `code` and `inputs`; code that is not Python is an error."""
+    inputs = params.fields(given, "inputs")
+    for name in inputs:
+        if not name.isidentifier() or iskeyword(name) or name == "__builtins__":
+            raise ValueError(f'param "inputs": {name!r} is not a valid variable name')
+    source = params.string(given, "code")
+    try:
+        compiled(source)
+    except SyntaxError as exc:
+        raise code_error(type(exc), exc.msg, exc.lineno) from exc
+    except ValueError as exc:
+        raise ValueError(f'param "code": {exc}') from exc
+    return Program(source, inputs)
 
 
 def _log(ended: Ended) -> None:

@@ -1,4 +1,4 @@
-"""Reading the params of an `http` node: what to ask, and of whom."""
+"""Read the params of an `http` node."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,9 +16,9 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """What to ask: `query` is added to that of the URL, `content` is the body.
+    """A request: `query` is added to that of the URL, `content` is the body.
 
-    `timeout` is in seconds, for all of it.
+    `timeout` is in seconds, for the whole exchange.
     """
 
     method: str
@@ -31,9 +31,9 @@ class Call:
 
 
 def read_call(given: params.Params) -> Call:
-    """Read the params; raises TypeError or ValueError over one that is of no use.
+    """Read the params; raises TypeError or ValueError if one cannot be used.
 
-    Secrets among the headers are registered, so that they are shown nowhere.
+    Secrets among the headers are registered, so that they are never shown.
     """
     body = given.get("body")
     return Call(
@@ -50,12 +50,12 @@ def read_call(given: params.Params) -> Call:
 def _method(given: params.Params, default: str) -> str:
     method = params.string(given, "method", default).strip().upper()
     if not _TOKEN.fullmatch(method):
-        raise ValueError(f'param "method": no method can be called {method!r}')
+        raise ValueError(f'param "method": {method!r} is not a valid method')
     return method
 
 
 def _query(given: Mapping[str, object]) -> list[tuple[str, str]]:
-    """Give names and values; an array stands for several values of one name."""
+    """Return names and values; an array means several values of one name."""
     return [
         (name, _query_text(value))
         for name, values in given.items()
@@ -79,7 +79,7 @@ def _headers(given: params.Params) -> list[tuple[bytes, bytes]]:
     headers = {}
     for name, value in params.fields(given, "headers").items():
         if not _TOKEN.fullmatch(name):
-            raise ValueError(f'param "headers": no header can be called {name!r}')
+            raise ValueError(f'param "headers": {name!r} is not a valid header name')
         if value is not None:
             headers[name] = _header_value(as_text(value), f"headers.{name}")
     names = {name.lower() for name in headers}
@@ -97,7 +97,7 @@ def _headers(given: params.Params) -> list[tuple[bytes, bytes]]:
 
 
 def _auth_token(token: object) -> bytes:
-    if not isinstance(token, str):  # a message that showed it would tell a secret
+    if not isinstance(token, str):  # the message must not show its value
         raise TypeError(
             f'param "auth_token": expected a string, found {type_name(token)}'
         )
@@ -108,10 +108,10 @@ def _auth_token(token: object) -> bytes:
 
 
 def _header_value(text: str, name: str) -> bytes:
-    """Give what a header says; white space around it is no part of that."""
+    """Return the value of a header, without white space around it."""
     text = text.strip()
     if _CONTROL.search(text):
-        raise ValueError(f'param "{name}": a control character cannot stand in it')
+        raise ValueError(f'param "{name}": must not contain a control character')
     return params.octets(text, name)
 
 

@@ -1,7 +1,7 @@
-"""One HTTP exchange: a request, the redirects it leads through, and the answer.
+"""One HTTP exchange: a request, its redirects, and the answer.
 
-Connections are kept and shared by all exchanges of a run. Cookies are not: what a
-server sets for one item of a batch is none of the others' business.
+Connections are kept and shared by all exchanges of a run. Cookies are not: those that a
+server sets for one item of a batch must not affect the others.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _REDIRECTS = 20
 _IDLE_CONNECTIONS = 100
 _LONG = 12
-"""Characters from which on a secret is no word that an answer has for other reasons."""
+"""The shortest secret that an answer is unlikely to contain for other reasons."""
 
 _HARMLESS = frozenset(
     {
@@ -53,16 +53,16 @@ _HARMLESS = frozenset(
         "user-agent",
     }
 )
-"""The headers that go along when a redirect leads elsewhere. Any other one may be a
-secret that was meant for the first server only."""
+"""The headers that are kept when a redirect leads to another server. Any other may be
+a secret that was meant for the first server only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the last server said; `source` is who, as far as it may be shown.
+    """What the last server answered; `source` is its URL without secrets.
 
-    `body` ends where the limit was, if `is_cut`. The names of headers are in
-    lower case. Where the server repeats a secret of the request, it is masked.
+    `body` ends at the limit if `is_cut`. The names of headers are in lower case. A
+    secret of the request that the server repeats is masked.
     """
 
     status: int
@@ -75,12 +75,11 @@ class Answer:
 
 
 async def send(call: Call, *, limit: int, limit_on_error: int) -> Answer:
-    """Send a request, follow redirects if wanted, and read no more than the limit.
+    """Send a request, follow redirects if asked to, and read up to a limit.
 
-    It applies to the body once it is decompressed; where the status is 400 or
-    above, the other limit does. Raises ValueError for a URL that is none,
-    ConnectionError where the exchange fails, TimeoutError, and ImportError
-    without httpx2.
+    The limit applies to the decompressed body; for a status of 400 or above it is
+    `limit_on_error`. Raises ValueError for a URL that is not valid, ConnectionError
+    if the exchange fails, TimeoutError, and ImportError without httpx2.
     """
     async with borrowed(_open_client) as client:
         request = _request(client, call)
@@ -93,14 +92,14 @@ async def send(call: Call, *, limit: int, limit_on_error: int) -> Answer:
         except TimeoutError:
             raise TimeoutError(
                 f"{call.method} {_shown(request.url)}: "
-                f"no whole answer within {call.timeout:g} s"
+                f"no complete answer within {call.timeout:g} s"
             ) from None
 
 
 async def _last_response(
     client: "AsyncClient", request: "Request", follow_redirects: bool
 ) -> "Response":
-    """Send a request, and the next one as long as there is one; the body is to come."""
+    """Send a request and follow its redirects; the body is not read yet."""
     for _ in range(_REDIRECTS + 1):
         with _naming(request.url):
             response = await client.send(request, stream=True)
@@ -109,13 +108,11 @@ async def _last_response(
             return response
         await response.aclose()
         request = _redirected(request, following)
-    raise ConnectionError(
-        f"{_shown(request.url)}: more than {_REDIRECTS} redirects, one after the other"
-    )
+    raise ConnectionError(f"{_shown(request.url)}: more than {_REDIRECTS} redirects")
 
 
 def _shown(url: "URL") -> str:
-    """Give a URL without what may be secret in it: user, password, query."""
+    """Return a URL without what may be secret: user, password and query."""
     return mask(f"{url.scheme}://{_server(url)}{url.path}")
 
 
@@ -130,8 +127,8 @@ def _open_client() -> "AsyncClient":
 
     return httpx2.AsyncClient(
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        # How many requests are made at once is what a batch limits, and there is
-        # one deadline for the whole exchange.
+        # The batch limits how many requests are made at once, and there is one
+        # deadline for the whole exchange.
         limits=httpx2.Limits(
             max_connections=None, max_keepalive_connections=_IDLE_CONNECTIONS
         ),
@@ -142,7 +139,7 @@ def _open_client() -> "AsyncClient":
 
 @cache
 def _trust() -> "SSLContext":
-    """Read whom to trust, once: it takes longer than many a whole exchange."""
+    """Load the trusted certificates once: it takes longer than many exchanges."""
     import httpx2
 
     return httpx2.create_ssl_context()
@@ -171,7 +168,7 @@ def _request(client: "AsyncClient", call: Call) -> "Request":
 
 
 def _redirected(request: "Request", following: "Request") -> "Request":
-    """Take from a request what must not go where a redirect leads."""
+    """Remove from a request what the target of a redirect must not get."""
     if following.url.origin != request.url.origin:
         for name in set(following.headers) - _HARMLESS:
             del following.headers[name]
@@ -181,7 +178,7 @@ def _redirected(request: "Request", following: "Request") -> "Request":
 
 
 def _secrets(request: "Request") -> list[str]:
-    """Give those of a request that are long enough to be looked for in an answer."""
+    """Return the secrets of a request that are long enough to mask in an answer."""
     found = [request.url.password, *secrets_in(request.headers)]
     return [value for value in found if len(value) >= _LONG]
 
@@ -213,7 +210,7 @@ async def _read(response: "Response", limit: int, secrets: list[str]) -> Answer:
 
 @contextmanager
 def _naming(url: "URL") -> Iterator[None]:
-    """Raise what goes wrong on the way as a ConnectionError that says where to."""
+    """Raise what goes wrong as a ConnectionError that names the server."""
     import httpx2
 
     try:

@@ -1,17 +1,16 @@
-"""The node type `http`: makes a request and gives what came back."""
+"""The node type `http`: make a request and return the answer."""
 
 import re
 import time
-from dataclasses import dataclass
 
-from pflow_lower.nodes.http.call import Call, read_call
+from pflow_lower.nodes.http.call import read_call
 from pflow_lower.nodes.http.exchange import Answer, send
 from pflow_lower.nodes.support import params
 from pflow_lower.nodes.support.answers import quoted, read_json, retry_after
 from pflow_lower.nodes.support.base import AsyncBuiltinNode, Outputs
 
 BODY_LIMIT = 100 * 1024 * 1024
-"""Bytes of a body that are read at most, after decompression."""
+"""The most bytes of a body that are read, after decompression."""
 
 _ERROR_LIMIT = 64 * 1024
 _JSON_TYPE = re.compile(
@@ -22,8 +21,8 @@ _JSON_TYPE = re.compile(
 class HttpError(RuntimeError):
     """An answer that is a failure or cannot be used; the message quotes it.
 
-    `status_code` is what the server said, `retry_after` for how many seconds it
-    asked to be left alone, if it did.
+    `status_code` is that of the answer. `retry_after` is for how many seconds the
+    server asked clients to wait, or None.
     """
 
     def __init__(
@@ -34,19 +33,13 @@ class HttpError(RuntimeError):
         self.retry_after = retry_after
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Job:
-    call: Call
-    ignore_errors: bool
-
-
 class HttpNode(AsyncBuiltinNode):
     """Makes a request; a status of 400 or above fails it, unless errors are ignored.
 
-    A body that is no JSON is read as text in the charset that the server names, by
-    default UTF-8. Bytes that are none come as lone surrogates, and become the same
-    bytes again in a param of this node or of a file node. A redirect to another
-    server carries none of the secrets. (`docs/language.md` § 7)
+    A body that is not JSON is read as text in the charset that the server names, by
+    default UTF-8. Invalid bytes become lone surrogates, and the same bytes again in a
+    param of this node or of a file node. A redirect to another server carries none of
+    the secrets (`docs/language.md` § 7).
     """
 
     params = {
@@ -69,34 +62,28 @@ class HttpNode(AsyncBuiltinNode):
     result = "response"
     actions = ("default", "error")
 
-    def read(self) -> _Job:
-        """Read `url` and all that goes with it."""
-        given = self.params
-        return _Job(
-            call=read_call(given),
-            ignore_errors=params.flag(given, "ignore_errors", default=False),
-        )
-
-    async def exec_async(self, prep_res: _Job) -> Outputs:
+    async def exec_async(self, prep_res: object) -> Outputs:
         """Make the request.
 
-        Raises HttpError for a failure that is not ignored and an answer that cannot
-        be used, ConnectionError if there is no answer, TimeoutError past `timeout`.
+        Raises HttpError for a failure that is not ignored and for an answer that
+        cannot be used, ConnectionError without an answer, TimeoutError past `timeout`.
         """
+        call = read_call(self.params)
+        ignore_errors = params.flag(self.params, "ignore_errors", default=False)
         started = time.perf_counter()
         answer = await send(
-            prep_res.call,
+            call,
             limit=BODY_LIMIT,
-            limit_on_error=BODY_LIMIT if prep_res.ignore_errors else _ERROR_LIMIT,
+            limit_on_error=BODY_LIMIT if ignore_errors else _ERROR_LIMIT,
         )
         seconds = time.perf_counter() - started
         is_error = answer.status >= 400
-        if is_error and not prep_res.ignore_errors:
-            raise _failure(prep_res.call.method, answer)
+        if is_error and not ignore_errors:
+            raise _failure(call.method, answer)
         if answer.is_cut:
             raise HttpError(
-                f"the answer of {answer.source} is longer than {BODY_LIMIT} bytes, "
-                "which is the most that is read",
+                f"the answer of {answer.source} is longer than the limit of "
+                f"{BODY_LIMIT} bytes",
                 answer.status,
             )
         return {
@@ -118,7 +105,7 @@ def _failure(method: str, answer: Answer) -> HttpError:
 
 
 def _body(answer: Answer) -> object:
-    """Give the body of an answer, which has to be JSON where it says that it is."""
+    """Return the body, which must be JSON if its content type says so."""
     if not _JSON_TYPE.match(answer.headers.get("content-type", "")):
         return _text(answer)
     if not answer.body.strip():
@@ -127,14 +114,14 @@ def _body(answer: Answer) -> object:
         return read_json(_json_source(answer))
     except ValueError as exc:
         raise HttpError(
-            f"the answer of {answer.source} says that it is JSON, but it is not: "
-            f"{exc}: {quoted(_text(answer))}",
+            f"the answer of {answer.source} is not valid JSON, although its content "
+            f"type says so: {exc}: {quoted(_text(answer))}",
             answer.status,
         ) from None
 
 
 def _json_source(answer: Answer) -> str | bytes:
-    """Give what to read: JSON shows which UTF it is; older servers name a charset."""
+    """Return what to read: JSON shows its UTF itself; older servers name a charset."""
     try:
         return answer.body.decode(answer.charset or "").removeprefix("\ufeff")
     except LookupError:
@@ -142,7 +129,7 @@ def _json_source(answer: Answer) -> str | bytes:
 
 
 def _error_body(answer: Answer) -> object:
-    """Give the body of a failure; it may be called JSON and be a page all the same."""
+    """Return the body of a failure, which may be a page although it is called JSON."""
     try:
         return _body(answer)
     except HttpError:

@@ -1,38 +1,30 @@
-"""Failures of models: what a provider's library raised, without what nobody may see."""
+"""Failures of models: what a provider's library raised, without its secrets."""
 
 from json import JSONDecodeError
-from typing import Any
 
 from pflow_lower.nodes.support.answers import quoted, reason, retry_after
+from pflow_lower.nodes.support.errors import ReportingError, of_both_types
 
 _MISREAD = (AttributeError, TypeError, LookupError, AssertionError)
-"""What libraries raise over an answer that they did not expect."""
+"""What libraries raise for an answer that they did not expect."""
 
 
-class ModelError(RuntimeError):
+class ModelError(ReportingError, RuntimeError):
     """A model gave no answer, or none that can be used.
 
-    `status_code` is what the server said and `retry_after` for how many seconds it
-    asked to be left alone; None where it did not. An error that a provider's
-    library raised is also of that type, which has its name: records of failures
-    show it, and `retry` may name it.
+    `status_code` is that of the server's answer. `retry_after` is for how many seconds
+    it asked clients to wait. Either may be None. For an error that a provider's
+    library raised, an instance is also of that type, in a class of the same name.
     """
 
     status_code: int | None = None
     retry_after: float | None = None
 
-    def __init__(self, message: str) -> None:
-        Exception.__init__(self, message)  # other bases want other arguments
-        self._message = message
-
-    def __str__(self) -> str:
-        return self._message
-
 
 def model_error(name: str, exc: Exception) -> ModelError:
     """Make a ModelError of what was raised while a model was asked.
 
-    Its message quotes that, masked. What was raised itself is not kept: it holds the
+    Its message quotes that, masked. The exception itself is not kept: it holds the
     request, and so the key.
     """
     error = _of_kind(exc, f'model "{name}": {_described(exc)}')
@@ -52,7 +44,7 @@ def _described(exc: Exception) -> str:
     if isinstance(exc, _MISREAD):
         return f"the answer cannot be read: {type(exc).__name__}: {quoted(str(exc))}"
     if isinstance(exc, JSONDecodeError):
-        return f"the answer is no JSON: {exc}"
+        return f"the answer is not valid JSON: {exc}"
     said = quoted(str(exc))
     why = reason(exc) if exc.__cause__ else said
     if not said:
@@ -61,13 +53,6 @@ def _described(exc: Exception) -> str:
 
 
 def _of_kind(exc: Exception, message: str) -> ModelError:
-    kind: type[Any] = type(exc)
     if isinstance(exc, _MISREAD):
         return ModelError(message)
-    try:
-        both = type(kind.__name__, (ModelError, kind), {"__module__": kind.__module__})
-        error = both(message)
-    except Exception:  # a type that cannot be made this way
-        return ModelError(message)
-    assert isinstance(error, ModelError)
-    return error
+    return of_both_types(ModelError, type(exc), type(exc).__name__, message)

@@ -1,4 +1,4 @@
-"""The images that go along with a prompt: files, or URLs."""
+"""The images of a prompt: files or URLs."""
 
 import mimetypes
 from collections.abc import Sequence
@@ -36,10 +36,10 @@ def read_images(given: params.Params) -> list[str]:
 
 
 async def attachments(images: list[str], found: FoundModel) -> list[Any]:
-    """Give the images as the library takes them.
+    """Return the images as objects of the library.
 
-    Raises OSError for a file that cannot be read, ValueError where the model takes
-    no images, or none of that type.
+    Raises OSError for a file that cannot be read, and ValueError if the model does not
+    take images, or not of that type.
     """
     if not images:
         return []
@@ -54,7 +54,7 @@ def _attachment(image: str, found: FoundModel) -> Any:
         guessed, _ = mimetypes.guess_type(urlsplit(image).path)
         attachment = attachment_type(url=image, type=guessed)
     else:
-        with open(image, "rb"):  # or raise what says why not
+        with open(image, "rb"):  # raises the reason if it cannot be read
             attachment = attachment_type(path=image)
     try:
         attachment.type = attachment.resolve_type()  # of a URL, by asking the server

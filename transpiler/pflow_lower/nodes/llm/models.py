@@ -1,6 +1,6 @@
 """The models of the `llm` library, each found once in a run, and their clients.
 
-The library makes a client for each request. Here those of a run share one, and so
+The library makes a client for each request. Here the requests of a run share one and
 its connections; it is closed when the run is over.
 """
 
@@ -20,7 +20,7 @@ _loading = Lock()
 
 
 class UnknownModelError(LookupError):
-    """No model is called so; the message says how to find or install one."""
+    """No model has this name; the message says how to find or install one."""
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -30,7 +30,7 @@ class UnknownModelError(LookupError):
 class FoundModel:
     """A model of the library, and the name or alias that it was found by.
 
-    `is_async` tells how it is asked; `keys` are what it is authenticated with.
+    `is_async` says how to ask it; `keys` are its credentials.
     """
 
     name: str
@@ -40,7 +40,7 @@ class FoundModel:
 
 
 class Models:
-    """What a run has found; an asynchronous context manager, which closes it all."""
+    """The models of a run; an asynchronous context manager, which closes clients."""
 
     def __init__(self) -> None:
         self._llm = _load_llm()
@@ -56,8 +56,8 @@ class Models:
     def find(self, name: str | None) -> FoundModel:
         """Find a model by its name or alias; without one, the library's default.
 
-        Raises UnknownModelError, and ModelError where the model needs a key and the
-        library has none.
+        Raises UnknownModelError, and ModelError if the model needs a key that the
+        library does not have.
         """
         name = name or self._llm.get_default_model()
         if name not in self._found:
@@ -87,13 +87,13 @@ class Models:
         close = get_close_matches(name, map(str, names), n=1)
         meant = f'did you mean "{close[0]}"? ' if close else ""
         return (
-            f'no model is called "{name}": {meant}"llm models" lists those that are '
-            'there, "llm install" adds a plugin with more'
+            f'no model is called "{name}": {meant}"llm models" lists the installed '
+            'models, "llm install" adds a plugin with more'
         )
 
 
 def _load_llm() -> ModuleType:
-    with _loading:  # the library takes its plugins for loaded before they are
+    with _loading:  # the library marks its plugins as loaded before they are
         try:
             llm = import_module("llm")
         except ImportError as exc:
@@ -115,16 +115,13 @@ def _keys(name: str, model: Any) -> tuple[str, ...]:
 
 @dataclass(slots=True)
 class _Clients:
-    """The clients of models that make theirs by a method `get_client`.
-
-    Those do that speak the protocol of OpenAI.
-    """
+    """The clients of models that have `get_client`: those of the OpenAI protocol."""
 
     _made: dict[object, Any] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def share(self, model: Any) -> Any:
-        """Give the model, or a copy whose requests share a client."""
+        """Return the model, or a copy whose requests share a client."""
         if not callable(getattr(model, "get_client", None)):
             return model
         sharing = copy.copy(model)
@@ -149,8 +146,8 @@ class _Clients:
 
 def _made(make: Callable[..., Any], key: object, options: dict[str, Any]) -> Any:
     client = make(key, **options)
-    # Attempts that nobody sees would wait, cost money, and pass by the `retry` and
-    # the `rate_limit` of a batch.
+    # Hidden attempts would wait, cost money, and bypass the `retry` and the
+    # `rate_limit` of a batch.
     if hasattr(client, "max_retries"):
         client.max_retries = 0
     return client

@@ -1,11 +1,11 @@
-"""The node type `llm`: asks a language model by way of the `llm` library."""
+"""The node type `llm`: ask a language model through the `llm` library."""
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pflow_lower.nodes.llm import options as model_options
+from pflow_lower.nodes.llm import options
 from pflow_lower.nodes.llm.errors import ModelError, model_error
 from pflow_lower.nodes.llm.images import attachments, read_images
 from pflow_lower.nodes.llm.models import FoundModel, Models
@@ -23,14 +23,14 @@ class _Question:
     prompt: str
     system: str | None
     model: str | None
-    options: model_options.Given
+    options: options.Given
     images: list[str]
     schema: dict[str, object] | None
     timeout: float | None
 
 
 class _Reply(NamedTuple):
-    """What a model said; `response` and `usage` are the library's."""
+    """What a model answered; `response` and `usage` are objects of the library."""
 
     text: str
     response: Any
@@ -38,10 +38,10 @@ class _Reply(NamedTuple):
 
 
 class LLMNode(AsyncBuiltinNode):
-    """Asks a model, on the event loop where it can be asked so, else on a thread.
+    """Asks a model, on the event loop if the model can be, else on a thread.
 
     Keys come from where the library keeps them, and are in no output. Nothing is
-    written to the library's log. (`docs/language.md` § 7)
+    written to the library's log (`docs/language.md` § 7).
     """
 
     params = {
@@ -59,38 +59,38 @@ class LLMNode(AsyncBuiltinNode):
     result = "response"
     actions = ("default", "error")
 
-    def read(self) -> _Question:
-        """Read `prompt` and all that goes with it."""
-        given = self.params
-        images = read_images(given)
-        system = given.get("system")
-        return _Question(
-            prompt=_prompt(given, may_be_empty=bool(images)),
-            system=None if system is None else as_text(system),
-            model=params.string(given, "model", "").strip() or None,
-            options=model_options.read(given),
-            images=images,
-            schema=_schema(given),
-            timeout=params.seconds(given),
-        )
-
-    async def exec_async(self, prep_res: _Question) -> Outputs:
+    async def exec_async(self, prep_res: object) -> Outputs:
         """Ask the model.
 
         Raises UnknownModelError, ValueError for what this model cannot do, ModelError
-        where it gives no answer or none that can be used, and TimeoutError past
-        `timeout`, when the request is cancelled.
+        without an answer that can be used, and TimeoutError past `timeout`, when the
+        request is cancelled.
         """
+        question = _read(self.params)
         async with borrowed(Models) as models:
-            found = models.find(prep_res.model)
-            reply = await _within(prep_res.timeout, found, prep_res)
+            found = models.find(question.model)
+            reply = await _within(question.timeout, found, question)
         text = mask_values(reply.text, found.keys)
         resolved = getattr(reply.response, "resolved_model", None)
         return {
-            "response": text if prep_res.schema is None else _object(found, text),
+            "response": text if question.schema is None else _object(found, text),
             "model": resolved or found.model.model_id,
             "llm_usage": _usage(reply.usage),
         }
+
+
+def _read(given: params.Params) -> _Question:
+    images = read_images(given)
+    system = given.get("system")
+    return _Question(
+        prompt=_prompt(given, may_be_empty=bool(images)),
+        system=None if system is None else as_text(system),
+        model=params.string(given, "model", "").strip() or None,
+        options=options.read(given),
+        images=images,
+        schema=_schema(given),
+        timeout=params.seconds(given),
+    )
 
 
 async def _within(
@@ -114,14 +114,14 @@ async def _ask(found: FoundModel, question: _Question) -> _Reply:
         raise ValueError(
             f'param "output_schema": model "{found.name}" does not support schemas'
         )
-    stream, options = model_options.fit(question.options, found)
+    stream, fitting = options.fit(question.options, found)
     arguments = {
         "prompt": question.prompt,
         "system": question.system,
         "schema": question.schema,
         "attachments": await attachments(question.images, found),
         "stream": stream,
-        "options": options,
+        "options": fitting,
     }
     try:
         if not found.is_async:
@@ -132,7 +132,7 @@ async def _ask(found: FoundModel, question: _Question) -> _Reply:
     except Exception as exc:
         raise model_error(found.name, exc) from None
     if _broke_off(reply.response):
-        raise ModelError(f'model "{found.name}": the answer broke off')
+        raise ModelError(f'model "{found.name}": the answer is incomplete')
     return reply
 
 
@@ -142,9 +142,9 @@ def _answer(model: Any, arguments: dict[str, Any]) -> _Reply:
 
 
 def _broke_off(response: Any) -> bool:
-    """Tell whether a stream by the protocol of OpenAI ended before it was through.
+    """Return whether a stream of the OpenAI protocol ended before its last piece.
 
-    A connection that is closed between two pieces looks like the end of them all.
+    A connection that is closed between two pieces looks like the end of the stream.
     """
     said = response.response_json
     return (
@@ -159,13 +159,13 @@ def _object(found: FoundModel, text: str) -> object:
         return read_json(text)
     except ValueError as exc:
         raise ModelError(
-            f'model "{found.name}": the answer is no JSON, although there is an '
-            f"output_schema: {exc}: {quoted(text)}"
+            f'model "{found.name}": the answer is not valid JSON, although there is '
+            f"an output_schema: {exc}: {quoted(text)}"
         ) from None
 
 
 def _usage(usage: Any) -> dict[str, object]:
-    """Give the numbers of tokens; one that the model does not tell is null."""
+    """Return the numbers of tokens; one that the model does not report is null."""
     known = usage.input is not None and usage.output is not None
     total = usage.input + usage.output if known else None
     counts = {
@@ -177,7 +177,7 @@ def _usage(usage: Any) -> dict[str, object]:
 
 
 def _prompt(given: params.Params, *, may_be_empty: bool) -> str:
-    """Give the prompt; objects and arrays are asked about as JSON."""
+    """Return the prompt, of objects and arrays as JSON."""
     prompt = given.get("prompt")
     if prompt is None:
         raise ValueError('param "prompt": expected text, found nothing')
@@ -188,7 +188,7 @@ def _prompt(given: params.Params, *, may_be_empty: bool) -> str:
 
 
 def _schema(given: params.Params) -> dict[str, object] | None:
-    """Give the schema, which may also be a string that holds it as JSON."""
+    """Return the schema, which may be a string that holds JSON."""
     schema = given.get("output_schema")
     if isinstance(schema, str):
         schema = json_container(schema)

@@ -1,6 +1,6 @@
 """The options of a model: `temperature`, `max_tokens`, `model_options`.
 
-Each model has its own, and checks them; what they are called differs a little.
+Each model has its own, and checks them; their names differ a little.
 """
 
 from dataclasses import dataclass
@@ -14,29 +14,28 @@ _NAMES = {
     "temperature": ("temperature",),
     "max_tokens": ("max_tokens", "max_output_tokens", "num_predict"),
 }
-"""Params that are options, and what models call them."""
+"""Params that are options, and their names in models."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a workflow gives: params that are options, and options by their names."""
+    """The options of a workflow, by their params and by their own names."""
 
     by_param: dict[str, object]
     by_name: dict[str, object]
 
 
 def read(given: params.Params) -> Given:
-    """Read the params; raises TypeError where `model_options` is no object."""
+    """Read the params; raises TypeError if `model_options` is not an object."""
     by_param = {name: given[name] for name in _NAMES if given.get(name) is not None}
     return Given(by_param, params.fields(given, "model_options"))
 
 
 def fit(given: Given, found: FoundModel) -> tuple[bool, dict[str, object]]:
-    """Give whether to stream the answer, and the options by the model's names.
+    """Return whether to stream the answer, and the options by the model's names.
 
-    Models that can stream do, unless the option `stream` is false: there are some
-    that refuse longer answers otherwise. Raises ValueError, naming the param,
-    over an option that the model does not have or take.
+    Models that can stream do, unless the option `stream` is false: some refuse long
+    answers otherwise. Raises ValueError for an option that the model does not accept.
     """
     known: dict[str, Any] = found.model.Options.model_fields
     options = dict(given.by_name)
@@ -75,7 +74,7 @@ def _check(
 
 
 def _said(problem: Any) -> str:
-    """Put a complaint of the library in words, without the value that it is about."""
+    """Describe an error of the library without the value that it is about."""
     where = ".".join(map(str, problem["loc"]))
     if problem["type"] == "extra_forbidden":
         return f'it has no option "{where}"'

@@ -1,4 +1,4 @@
-"""What nodes do with the answers of servers: quote them, read them, wait as asked."""
+"""Read the answers of servers, and quote them in messages."""
 
 import json
 import math
@@ -8,28 +8,21 @@ from datetime import UTC, datetime
 from ssl import SSLError
 
 from pflow_lower.support.secrets import mask
+from pflow_lower.support.text import one_line
 
 _QUOTED = 500
 
 
 def quoted(text: str) -> str:
-    """Give the beginning of a text as one line that is safe to print.
-
-    Secrets are masked: a server may well repeat what it was sent.
-    """
-    line = " ".join(mask(text).split())
-    if len(line) > _QUOTED:
-        line = f"{line[: _QUOTED - 1]}…"
-    return "".join(
-        char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line
-    )
+    """Return the beginning of a text as one printable line, secrets masked."""
+    return one_line(mask(text), _QUOTED)
 
 
 def reason(error: BaseException) -> str:
-    """Say why there was no answer: clients tend to keep that in the causes.
+    """Return why there was no answer, which clients often keep in the causes.
 
-    What the system said counts even where a client hides it; of the rest, what was
-    given as the cause.
+    The message of the operating system counts even if a client hides it; otherwise the
+    last explicit cause does.
     """
     said, is_given = "", True
     cause: BaseException | None = error
@@ -44,7 +37,7 @@ def reason(error: BaseException) -> str:
 
 
 def read_json(text: str | bytes) -> object:
-    """Read JSON; raises ValueError, whose message says what is wrong with it."""
+    """Read JSON; raises ValueError, whose message says what is wrong."""
     try:
         value: object = json.loads(text, parse_constant=_refuse)
     except RecursionError:
@@ -53,10 +46,10 @@ def read_json(text: str | bytes) -> object:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Give the seconds for which a server asks to be left alone; None if it does not.
+    """Return for how many seconds a server asks clients to wait, or None.
 
-    `headers` are looked up in lower case. The header is a number of seconds or a
-    date; some services tell milliseconds besides, which is more exact.
+    `headers` has names in lower case. The header is a number of seconds or a date;
+    some services also send milliseconds, which are more exact.
     """
     for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
         said = headers.get(name)
@@ -69,9 +62,9 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _said_by_system(error: OSError) -> str:
-    """Say what an error number means: what asyncio says of it names functions.
+    """Return what an error number means; asyncio's own message names functions.
 
-    Those of SSL and, below zero, of look-ups of names are of other kinds.
+    The numbers of SSL, and those of name look-ups, which are negative, differ.
     """
     number = error.errno or 0
     if number < 0 or isinstance(error, SSLError):
@@ -99,4 +92,4 @@ def _until(date: str) -> float | None:
 
 
 def _refuse(constant: str) -> object:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not valid JSON")

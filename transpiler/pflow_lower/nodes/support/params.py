@@ -1,16 +1,16 @@
-"""Reading params, and values as text: what the built-in nodes have in common.
+"""Read the params of built-in nodes.
 
-A param that a node cannot use raises TypeError or ValueError whose message
-names the param, what was expected and what was found. A param that is null
-counts as not given, except where null is a value like any other.
+A param that a node cannot use raises TypeError or ValueError, whose message says what
+was expected and what was found. A param that is null counts as not given, unless null
+is a value like any other there.
 """
 
-import json
 import math
 import os
 from collections.abc import Mapping
 from threading import TIMEOUT_MAX
 
+from pflow_lower.support.text import quote
 from pflow_lower.support.values import as_text, type_name
 
 Params = Mapping[str, object]
@@ -19,7 +19,7 @@ _SHOWN = 40
 
 
 def string(params: Params, name: str, default: str | None = None) -> str:
-    """Give the string that param `name` is; without a default it is required."""
+    """Return a string; without a default it is required."""
     value = params.get(name)
     if value is None and default is not None:
         return default
@@ -29,9 +29,9 @@ def string(params: Params, name: str, default: str | None = None) -> str:
 
 
 def path(params: Params, name: str) -> str:
-    """Give the path that param `name` is, with a leading `~/` spelled out.
+    """Return a path, with a leading `~/` expanded.
 
-    Only that: a file may well be called `~backup`.
+    Nothing else is: a file may be called `~backup`.
     """
     value = params.get(name)
     if isinstance(value, os.PathLike):
@@ -46,7 +46,7 @@ def path(params: Params, name: str) -> str:
 
 
 def flag(params: Params, name: str, *, default: bool) -> bool:
-    """Give the boolean that param `name` is."""
+    """Return a boolean."""
     value = params.get(name)
     if value is None:
         return default
@@ -56,7 +56,7 @@ def flag(params: Params, name: str, *, default: bool) -> bool:
 
 
 def seconds(params: Params, name: str = "timeout") -> float | None:
-    """Give the time limit that param `name` is, or None where there is none."""
+    """Return a time limit, or None."""
     value = params.get(name)
     if value is None:
         return None
@@ -69,19 +69,17 @@ def seconds(params: Params, name: str = "timeout") -> float | None:
 
 
 def encoding(params: Params) -> str:
-    """Give the name of the text encoding that param `encoding` is, by default UTF-8."""
+    """Return the name of a text encoding, by default UTF-8."""
     name = string(params, "encoding", "utf-8")
     try:
         "".encode(name)
     except (LookupError, ValueError):
-        raise ValueError(
-            f'param "encoding": no text encoding is called {name!r}'
-        ) from None
+        raise ValueError(f'param "encoding": {name!r} is not a text encoding') from None
     return name
 
 
 def fields(params: Params, name: str) -> dict[str, object]:
-    """Give the object that param `name` is, by default an empty one."""
+    """Return an object, by default an empty one."""
     value = params.get(name)
     if value is None:
         return {}
@@ -94,10 +92,10 @@ def fields(params: Params, name: str) -> dict[str, object]:
 
 
 def octets(value: object, name: str, encoding: str = "utf-8") -> bytes:
-    """Give the bytes of the text that `value` becomes inside other text.
+    """Return the bytes of the text that `value` becomes inside other text.
 
-    Bytes are given as they are, and those that the `shell` node could not read
-    as UTF-8 become again what they were.
+    Bytes stay as they are. The surrogates for bytes that the `shell` node could not
+    read as UTF-8 become those bytes again.
     """
     if isinstance(value, bytes | bytearray):
         return bytes(value)
@@ -108,9 +106,9 @@ def octets(value: object, name: str, encoding: str = "utf-8") -> bytes:
 
 
 def passable(value: str, name: str) -> str:
-    """Give `value` back if it can be handed to the operating system."""
+    """Return `value` if the operating system can take it."""
     if "\0" in value:
-        raise ValueError(f'param "{name}": a NUL character cannot stand in it')
+        raise ValueError(f'param "{name}": must not contain a NUL character')
     try:
         os.fsencode(value)
     except UnicodeError as exc:
@@ -130,6 +128,5 @@ def _described(value: object) -> str:
     if isinstance(value, int | float):
         return f"the number {value}"
     if isinstance(value, str):
-        shown = value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
-        return f"the string {json.dumps(shown, ensure_ascii=False)}"
+        return f"the string {quote(value, _SHOWN)}"
     return type_name(value)

@@ -9,12 +9,11 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from io import FileIO
+from typing import NamedTuple
 
 from pflow_lower.nodes.support import params
-from pflow_lower.nodes.support.base import BuiltinNode
 from pflow_lower.support.atomic import (
     Draft,
     blaming,
@@ -30,8 +29,7 @@ from pflow_lower.support.atomic import (
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transfer:
+class Transfer(NamedTuple):
     """What to copy or move, and where to."""
 
     source: str
@@ -39,24 +37,17 @@ class Transfer:
     overwrite: bool
 
 
-class TransferNode(BuiltinNode):
-    """The base of `copy-file` and `move-file`."""
+def read_transfer(given: params.Params) -> Transfer:
+    """Read `source_path`, `dest_path` and `overwrite`.
 
-    def read(self) -> Transfer:
-        """Read `source_path`, `dest_path` and `overwrite`.
-
-        A destination that is a directory, or ends with a slash, means the file with
-        the source's name in it.
-        """
-        source = params.path(self.params, "source_path")
-        target = params.path(self.params, "dest_path")
-        if target.endswith(os.sep) or os.path.isdir(target):
-            target = os.path.join(target, os.path.basename(source))
-        return Transfer(
-            source=source,
-            target=target,
-            overwrite=params.flag(self.params, "overwrite", default=False),
-        )
+    A destination that is a directory, or ends with a slash, means the file with the
+    source's name in it.
+    """
+    source = params.path(given, "source_path")
+    target = params.path(given, "dest_path")
+    if target.endswith(os.sep) or os.path.isdir(target):
+        target = os.path.join(target, os.path.basename(source))
+    return Transfer(source, target, params.flag(given, "overwrite", default=False))
 
 
 def copy_file(source: str, target: str, *, overwrite: bool) -> None:
