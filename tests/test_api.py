@@ -104,7 +104,7 @@ def test_a_file_that_is_not_there_is_an_os_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "a\0b"])
 def test_a_name_that_no_file_could_have_is_a_value_error(name: str) -> None:
-    with pytest.raises(ValueError, match="is no name that a file could have"):
+    with pytest.raises(ValueError, match="is not a valid file name"):
         lower(IR, name=name)
 
 

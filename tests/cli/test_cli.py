@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pflow_lower import __version__, lower
+from pflow_lower.cli import COMMANDS
 
 GOOD = """{
   "nodes": [
@@ -243,6 +244,20 @@ def test_version_and_help(folder: Path) -> None:
     shown = run(folder, "--help").stdout
     for option in ("--out-dir", "--results", "--strict", "--quiet", "--version"):
         assert option in shown
+
+
+def test_lower_may_be_named(folder: Path) -> None:
+    (folder / "bundle").write_text(GOOD)
+    ended = run(folder, "lower", "docs.json", "./bundle", "-q")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    assert "bundle_lowered.py" in files(folder)
+
+
+def test_the_help_lists_every_command_and_each_has_its_own(folder: Path) -> None:
+    shown = run(folder, "--help").stdout
+    for name, about in COMMANDS.items():
+        assert f"  {name:<8}{about}" in shown
+        assert run(folder, name, "--help").stdout.startswith("Usage: pflow-lower")
 
 
 def test_a_full_disk_is_2(folder: Path) -> None:

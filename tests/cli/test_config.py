@@ -56,7 +56,7 @@ def test_the_nearest_one_counts_alone(tmp_path: Path) -> None:
         (
             "x = 1",
             '[tool.pflow-lower] has no key "x": '
-            "it has results, strict, ignore, out-dir, nodes",
+            "the keys are results, strict, ignore, out-dir, nodes",
         ),
         (
             'results = "both"',
@@ -76,11 +76,12 @@ def test_the_nearest_one_counts_alone(tmp_path: Path) -> None:
         ),
         (
             "ignore = [501]",
-            "[tool.pflow-lower] ignore must hold codes, not a number",
+            "[tool.pflow-lower] ignore must contain codes, not a number",
         ),
         (
             'ignore = ["PFL301"]',
-            "[tool.pflow-lower] ignore cannot hold PFL301: an error cannot be ignored",
+            "[tool.pflow-lower] ignore cannot contain PFL301: "
+            "an error cannot be ignored",
         ),
         (
             "out-dir = 5",
@@ -106,7 +107,10 @@ def test_what_it_may_not_say(tmp_path: Path, text: str, message: str) -> None:
 
 def test_a_code_that_is_none_gets_a_hint(tmp_path: Path) -> None:
     write(tmp_path, '[tool.pflow-lower]\nignore = ["PFL5O1"]\n')
-    expected = r'holds "PFL5O1", which is no code of a warning: did you mean "PFL5\d\d"'
+    expected = (
+        r'contains "PFL5O1", which is not the code of a warning: '
+        r'did you mean "PFL5\d\d"'
+    )
     with pytest.raises(ConfigError, match=expected):
         find_config(tmp_path)
 

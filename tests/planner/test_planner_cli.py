@@ -249,15 +249,16 @@ def test_a_project_with_records_is_told_of_values(tmp_path: Path) -> None:
     ended, _ = ask(tmp_path, answers=[GOOD])
 
     assert (
-        ended.stderr == 'note: it is written for results = "value", not for "record"\n'
+        ended.stderr
+        == 'note: the workflow is written for results = "value", not for "record"\n'
     )
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "Error: say what the workflow is to do\n"),
-        ([" "], "Error: say what the workflow is to do\n"),
+        ([], "Error: describe what the workflow should do\n"),
+        ([" "], "Error: describe what the workflow should do\n"),
         (["Shout", "--attempts", "0"], "Error: Invalid value for '--attempts'"),
         (["Shout", "--run"], "Error: No such option"),
         (["Shout", "-o", "folder"], "folder: error: Is a directory\n"),
@@ -296,7 +297,7 @@ def test_a_workflow_that_cannot_be_written_is_not_lost(tmp_path: Path) -> None:
 
     assert (ended.returncode, ended.stdout) == (2, TEXT)
     assert ended.stderr.splitlines() == [
-        "/dev/full cannot be written, so the workflow goes to standard output",
+        "cannot write /dev/full; the workflow goes to standard output instead",
         "/dev/full: error: No space left on device",
     ]
 
@@ -345,4 +346,4 @@ def test_an_interrupt_while_the_model_thinks(tmp_path: Path) -> None:
 
 def test_version_and_help(tmp_path: Path) -> None:
     assert run(tmp_path, "--version").stdout == f"pflow-plan, version {__version__}\n"
-    assert "look at it first" in " ".join(run(tmp_path, "-h").stdout.split())
+    assert "read it before you run it" in " ".join(run(tmp_path, "-h").stdout.split())

@@ -141,7 +141,7 @@ def test_the_second_prompt_holds_the_reply_and_what_is_wrong_with_it() -> None:
     assert again("Do it", "{}", "reply:1:1: error[PFL102]: it lacks nodes") == (
         "Do it\n\n"
         "Your last reply to this was:\n\n```json\n{}\n```\n\n"
-        "It is not a workflow that can be run. This is what is wrong, as line:column "
+        "It is not a valid workflow. These are the problems, as line:column "
         "of your reply:\n\n```\nreply:1:1: error[PFL102]: it lacks nodes\n```\n\n"
-        "Reply with the whole workflow, mended: one JSON object and nothing besides."
+        "Reply with the whole corrected workflow: one JSON object and nothing else."
     )

@@ -1,13 +1,13 @@
-"""Lowers workflows with batch nodes to a plain DAG and a PocketFlow module.
+"""Lower workflows with batch nodes to a plain DAG and a PocketFlow module.
 
     from pflow_lower import lower
 
     lowered = lower({"nodes": [...], "edges": [...]}, name="docs")
     lowered.write("build")                      # docs.lowered.json, docs_lowered.py
-    outputs = lowered.load().run(topic="tea")   # or run it right here
+    outputs = lowered.load().run(topic="tea")   # or run it in this process
 
-The names below are all there is to rely on: `docs/language.md` § 6. They are
-imported when they are first used, so that importing the package costs nothing.
+Only the names below are public: `docs/language.md` § 6. Each is imported when it is
+first used, so that importing the package takes no time.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""`python -m pflow_lower` is `pflow-lower`."""
+"""Run `pflow-lower` as `python -m pflow_lower`."""
 
 from pflow_lower.cli.main import main
 

@@ -26,9 +26,10 @@ _NO_NODES: Mapping[str, str] = MappingProxyType({})
 
 
 class LoweringError(Exception):
-    """A workflow has errors; `str` renders all that was found.
+    """A workflow has errors; `str` shows all problems that were found.
 
-    `diagnostics` are every problem, warnings too, sorted by position.
+    Attributes:
+        diagnostics: All problems, warnings too, sorted by position.
     """
 
     def __init__(self, diagnostics: tuple[Diagnostic, ...], rendered: str) -> None:
@@ -38,7 +39,16 @@ class LoweringError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """A lowered workflow: the plain IR, and the module that runs it."""
+    """A lowered workflow: the plain IR and the module (`docs/language.md` § 4).
+
+    Attributes:
+        name: The name of the workflow.
+        ir: The lowered IR.
+        ir_text: The lowered IR as JSON, as `write` writes it.
+        module: The generated module, as Python source.
+        module_name: The name of the module, an ASCII identifier: `docs_lowered`.
+        diagnostics: The warnings, sorted by position.
+    """
 
     name: str
     ir: dict[str, Any]
@@ -48,11 +58,20 @@ class Lowered:
     diagnostics: tuple[Diagnostic, ...] = ()
 
     def write(self, directory: str | PathLike[str]) -> tuple[Path, Path]:
-        """Write NAME.lowered.json and the module into a folder; give their paths.
+        """Write NAME.lowered.json and the module into a folder.
 
-        Both are replaced at once when both are complete. Raises OSError, and
-        ValueError for a workflow that was lowered before under the same name: its
-        module would import itself.
+        Neither file is replaced before both are complete.
+
+        Args:
+            directory: The folder; it is made if it is missing.
+
+        Returns:
+            The paths of the IR and of the module.
+
+        Raises:
+            OSError: A file cannot be written.
+            ValueError: The workflow is the lowered IR of a workflow of the same name,
+                so that its module would import itself.
         """
         check_module_name(self)
         folder = Path(directory)
@@ -64,18 +83,18 @@ class Lowered:
         return ir_path, module_path
 
     def paths(self, directory: Path) -> tuple[Path, Path]:
-        """Give the paths that `write` writes."""
+        """Return the two paths that `write` writes in a folder."""
         return output_paths(self.name, self.module_name, directory)
 
     def load(self) -> ModuleType:
-        """Make the module in memory; nothing is written, and it is not registered."""
+        """Return the module, made in memory and not added to `sys.modules`."""
         module = ModuleType(self.module_name)
         code = compile(self.module, f"<{self.module_name}.py>", "exec")
         exec(code, module.__dict__)
         return module
 
     def flow(self) -> "AsyncFlow":
-        """Make the module in memory and give its flow."""
+        """Return the flow of the module, made in memory."""
         flow: AsyncFlow = self.load().build_flow()
         return flow
 
@@ -87,12 +106,23 @@ def lower(
     results: ResultForm = "value",
     nodes: Mapping[str, str] = _NO_NODES,
 ) -> Lowered:
-    """Lower a workflow, given as JSON text or as an object, which stays as it is.
+    """Lower a workflow.
 
-    `results` says what one result of a batch is, the primary output or a record
-    of all outputs and the item. `nodes` maps node types to "package.module:Class".
-    Raises LoweringError for a workflow with errors, ValueError for other arguments
-    that make no sense.
+    Args:
+        ir: The workflow as JSON text, or as an object, which is not changed. Only text
+            gives diagnostics a line and a column.
+        name: The name of the workflow, from which files and the module are named.
+        results: What one result of a batch is (`docs/language.md` § 3): `"value"`, the
+            primary output, or `"record"`, an object of all outputs and the item.
+        nodes: Node types by name, each as "package.module:Class". They add to the
+            built-in types or replace them.
+
+    Returns:
+        The lowered IR, the module, and the warnings.
+
+    Raises:
+        LoweringError: The workflow has errors.
+        ValueError: Another argument is not valid.
     """
     options = make_options(name, results, nodes)
     if isinstance(ir, str):
@@ -110,9 +140,21 @@ def lower_file(
     results: ResultForm = "value",
     nodes: Mapping[str, str] = _NO_NODES,
 ) -> Lowered:
-    """Lower the workflow in a file, like `lower`; its name is the file's stem.
+    """Lower the workflow in a file, as `lower` does.
 
-    Raises OSError where the file cannot be read.
+    Args:
+        path: The file, in UTF-8.
+        name: The name of the workflow; None means the stem of the file.
+        results: As for `lower`.
+        nodes: As for `lower`.
+
+    Returns:
+        The lowered IR, the module, and the warnings.
+
+    Raises:
+        LoweringError: The workflow has errors.
+        OSError: The file cannot be read.
+        ValueError: Another argument is not valid.
     """
     options = make_options(name or Path(path).stem, results, nodes)
     options = options._replace(folders=(str(Path(path).parent),))
@@ -132,9 +174,9 @@ def check_module_name(lowered: Lowered) -> None:
 
 
 class Outcome(NamedTuple):
-    """What came of lowering a workflow; `lowered` is None where it has errors.
+    """The result of lowering a workflow; `lowered` is None if it has errors.
 
-    The diagnostics are about `origin`, the document, or the text that is none;
+    The diagnostics are about `origin`: the document, or text that is not valid JSON.
     `name` is what they call it.
     """
 
@@ -146,16 +188,16 @@ class Outcome(NamedTuple):
 
 
 def lower_bytes(shown: str, raw: bytes, options: Options) -> Outcome:
-    """Lower the contents of a file, which diagnostics call `shown`."""
+    """Lower the contents of a file, which is called `shown` in diagnostics."""
     source, document, found = read_bytes(shown, raw)
     outcome = _outcome(document, document or source, found, options)
     return outcome._replace(name=shown)
 
 
 def make_options(name: str, results: str, nodes: Mapping[str, str]) -> Options:
-    """Check the arguments of a lowering; raises ValueError."""
+    """Return the options of a lowering; raise ValueError if one is not valid."""
     if not name or name in (".", "..") or any(mark in name for mark in "/\\\0"):
-        raise ValueError(f"{name!r} is no name that a file could have")
+        raise ValueError(f"{name!r} is not a valid file name")
     if results not in RESULT_FORMS:
         raise ValueError(f'results must be "value" or "record", not {results!r}')
     references: dict[str, ImportReference] = {}
@@ -170,7 +212,7 @@ def make_options(name: str, results: str, nodes: Mapping[str, str]) -> Options:
 
 
 def output_paths(name: str, module_name: str, directory: Path) -> tuple[Path, Path]:
-    """Give the paths of the two artefacts of workflow `name` in a folder."""
+    """Return the paths of the two artefacts of workflow `name` in a folder."""
     return directory / f"{name}.lowered.json", directory / f"{module_name}.py"
 
 
@@ -180,7 +222,7 @@ def _outcome(
     found: tuple[Diagnostic, ...],
     options: Options,
 ) -> Outcome:
-    """Run the passes on what was read, and put what they give into its final form."""
+    """Run the passes on a document, and put their results into the final form."""
     artefacts = lowered = None
     if document is not None:
         with _without_collector():
@@ -201,10 +243,10 @@ def _outcome(
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """Keep the cyclic garbage collector from looking through the IR again and again.
+    """Turn off the cyclic garbage collector.
 
-    The passes make no cycles, but so many objects that live as long as they do that
-    it would take a fifth of the time of a large workflow.
+    The passes make no cycles, but many objects that live long: to search them again
+    and again would take a fifth of the time of a large workflow.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -217,7 +259,9 @@ def _without_collector() -> Iterator[None]:
 
 def _lowered(outcome: Outcome) -> Lowered:
     if outcome.lowered is None:
-        from pflow_lower.display.render import render  # late: most workflows are right
+        from pflow_lower.display.render import (
+            render,
+        )  # late: most workflows have no errors
 
         text = render(outcome.diagnostics, outcome.origin, outcome.name)
         raise LoweringError(outcome.diagnostics, text)

@@ -1,4 +1,4 @@
-"""What a project says about lowering its workflows: `[tool.pflow-lower]`.
+"""Read the configuration of a project: the table `[tool.pflow-lower]`.
 
     [tool.pflow-lower]
     results = "record"
@@ -9,8 +9,8 @@
     [tool.pflow-lower.nodes]
     llm = "mypkg.nodes:Summarize"
 
-It stands in the nearest pyproject.toml above a workflow; folders in it count from
-there. The command line wins: `docs/language.md` § 6.
+It is in the nearest pyproject.toml above a workflow, and folders in it are relative to
+that file. The command line wins: `docs/language.md` § 6.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,11 +29,11 @@ TABLE = "tool.pflow-lower"
 
 
 class ConfigError(Exception):
-    """A configuration cannot be used; the message says which, where and why."""
+    """A configuration is not valid; the message says which file, which key and why."""
 
 
 class Config(NamedTuple):
-    """What one pyproject.toml says; None where it says nothing."""
+    """What one pyproject.toml sets; None for what it does not set."""
 
     results: ResultForm | None = None
     strict: bool | None = None
@@ -43,9 +43,9 @@ class Config(NamedTuple):
 
 
 def find_config(directory: Path) -> Config:
-    """Give the configuration for the workflows of a folder.
+    """Return the configuration for the workflows of a folder.
 
-    Raises ConfigError, which lists everything that is wrong with it, and OSError.
+    Raises ConfigError, which lists all problems, and OSError.
     """
     here = directory.absolute()
     for folder in (here, *here.parents):
@@ -56,7 +56,7 @@ def find_config(directory: Path) -> Config:
 
 @cache
 def _read(path: Path) -> Config:
-    import tomllib  # late: many workflows have no project around them
+    import tomllib  # late: many workflows are in no project
 
     try:
         with path.open("rb") as file:
@@ -71,7 +71,7 @@ def _read(path: Path) -> Config:
         raise ConfigError(f"{path}: error: {message}")
     for key, value in table.items():
         if key not in _READERS:
-            hint = did_you_mean(key, _READERS) or f"it has {', '.join(_READERS)}"
+            hint = did_you_mean(key, _READERS) or f"the keys are {', '.join(_READERS)}"
             problems.append(f"[{TABLE}] has no key {quote(key)}: {hint}")
             continue
         try:
@@ -103,16 +103,18 @@ def _ignore(value: Any, _: Path) -> frozenset[Code]:
 
 
 def ignorable(value: Any) -> Code:
-    """Give the code of a warning by its name; raises ValueError for any other."""
+    """Return the code of a warning by its name; raise ValueError for other names."""
     codes = {str(code): code for code in Code if code.startswith("PFL5")}
     if value in codes:
         return codes[value]
     if not isinstance(value, str):
-        raise ValueError(f"must hold codes, not {type_name(value)}")
+        raise ValueError(f"must contain codes, not {type_name(value)}")
     if value in list(Code):
-        raise ValueError(f"cannot hold {value}: an error cannot be ignored")
-    hint = did_you_mean(value, codes) or f"there are {', '.join(codes)}"
-    raise ValueError(f"holds {quote(value)}, which is no code of a warning: {hint}")
+        raise ValueError(f"cannot contain {value}: an error cannot be ignored")
+    hint = did_you_mean(value, codes) or f"the codes are {', '.join(codes)}"
+    raise ValueError(
+        f"contains {quote(value)}, which is not the code of a warning: {hint}"
+    )
 
 
 def _out_dir(value: Any, folder: Path) -> Path:

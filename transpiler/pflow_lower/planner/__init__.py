@@ -1,13 +1,13 @@
-"""The planner: from a sentence to a workflow that has been lowered.
+"""Let a model write a workflow, and lower it.
 
     from pflow_lower.planner import plan
 
     planned = plan("Summarize all files in the folder", model="gpt-5.6-luna")
     planned.ir                # the workflow, a dict for `pflow_lower.lower`
     len(planned.attempts)     # how many replies it took
-    planned.diagnostics       # warnings about it
+    planned.diagnostics       # the warnings
 
-What a model replies is read and lowered, never run or imported.
+A reply is read and lowered, but never run or imported.
 """
 
 from pflow_lower.planner.asking import ModelError

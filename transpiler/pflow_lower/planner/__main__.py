@@ -1,4 +1,4 @@
-"""`python -m pflow_lower.planner` is `pflow-plan`."""
+"""Run `pflow-plan` as `python -m pflow_lower.planner`."""
 
 from pflow_lower.planner.cli import main
 

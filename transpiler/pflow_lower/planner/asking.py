@@ -1,4 +1,4 @@
-"""Asking a model, by the library `llm`: any model that is installed for it."""
+"""Ask a model through the library `llm`: any model that is installed for it."""
 
 import json
 from collections.abc import Iterator
@@ -11,23 +11,24 @@ if TYPE_CHECKING:
     import llm
 
 from pflow_lower.support.secrets import mask, mask_values
+from pflow_lower.support.text import one_line
 
 MAX_MESSAGE = 500
-"""How many characters of what a provider said are shown."""
+"""How many characters of a provider's message are shown."""
 
 
 class ModelError(Exception):
     """A model cannot be asked, or did not answer; the message says why.
 
-    It never holds a key.
+    The message never contains a key.
     """
 
 
 class Model:
-    """A model, and whether it takes a schema of what it is to reply."""
+    """A model, and whether it accepts a schema for its reply."""
 
     def __init__(self, name: str | None) -> None:
-        """Find a model by its name or alias; None is the default of `llm`.
+        """Find a model by its name or alias; None means the default of `llm`.
 
         Raises ImportError without the extra, ModelError for an unknown model.
         """
@@ -35,21 +36,21 @@ class Model:
         self._with_schema = bool(self._model.supports_schema)
 
     def ask(self, system: str, prompt: str) -> str:
-        """Give the model's reply; raises ModelError."""
+        """Return the reply of the model; raise ModelError."""
         if self._with_schema:
-            # Providers refuse schemas that are large, or have a keyword too many, each
-            # in words of its own. Whatever went wrong, the call without one tells.
+            # Providers refuse schemas that are large or use some keyword, each with
+            # another message. If something else is wrong, the next call shows it.
             with suppress(Exception):
                 return self._reply(system, prompt, schema=json.loads(schema_text()))
             self._with_schema = False
         try:
             return self._reply(system, prompt)
         except Exception as error:
-            # Not "from error": its message may hold a key.
+            # Not "from error": its message may contain a key.
             raise ModelError(_explain(error, self._model)) from None
 
     def _reply(self, system: str, prompt: str, **options: Any) -> str:
-        # Not streamed: nobody looks on, and not every server can.
+        # Not streamed: the reply is used as a whole, and some servers cannot stream.
         answer = self._model.prompt(prompt, system=system, stream=False, **options)
         return answer.text()
 
@@ -65,33 +66,26 @@ def _find(name: str | None) -> "llm.Model":
     except llm.UnknownModelError as error:
         message = f'{error.args[0]}; "llm models" lists those that are installed'
         raise ModelError(message) from None
-    except Exception as error:  # a plugin that is broken, or a file of settings
-        raise ModelError(f"llm: {type(error).__name__}: {_shown(str(error))}") from None
+    except Exception as error:  # a broken plugin, or a broken settings file
+        raise ModelError(
+            f"llm: {type(error).__name__}: {one_line(str(error), MAX_MESSAGE)}"
+        ) from None
 
 
 def _explain(error: Exception, model: "llm.Model") -> str:
-    """Say in one line why a model did not answer, and keep its secrets."""
+    """Return on one line, without secrets, why a model did not answer."""
     import llm
 
     message = mask(mask_values(str(error), _secrets(model)))
     kind = "" if isinstance(error, llm.ModelError) else f"{type(error).__name__}: "
-    return f"{model.model_id} did not answer: {kind}{_shown(message)}"
+    return f"{model.model_id} did not answer: {kind}{one_line(message, MAX_MESSAGE)}"
 
 
 def _secrets(model: "llm.Model") -> Iterator[str]:
-    """Give what a provider may quote and nobody else should read."""
-    with suppress(Exception):  # no key is a reason of its own for not answering
+    """Yield the secrets that a provider may quote in an error."""
+    with suppress(Exception):  # a missing key is an error that is reported elsewhere
         if key := model.get_key():
             yield key
     headers = getattr(model, "headers", None)
     for value in headers.values() if isinstance(headers, dict) else ():
         yield from str(value).split()
-
-
-def _shown(message: str) -> str:
-    """Put what somebody else said on one line that a terminal can show."""
-    words = " ".join(message.split())
-    printable = "".join(char if char.isprintable() else "\ufffd" for char in words)
-    if len(printable) > MAX_MESSAGE:
-        return f"{printable[:MAX_MESSAGE]}…"
-    return printable

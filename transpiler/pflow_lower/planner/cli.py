@@ -32,30 +32,30 @@ STDOUT = "-"
     "--output",
     default=STDOUT,
     metavar="FILE",
-    help="Write the workflow there instead of to standard output.",
+    help="Write the workflow to this file instead of standard output.",
 )
 @click.option(
     "-m",
     "--model",
     metavar="NAME",
-    help='A model that "llm models" lists; by default the default of llm.',
+    help='A model that "llm models" lists; the default is that of llm.',
 )
 @click.option(
     "--attempts",
     type=click.IntRange(min=1),
     default=3,
     show_default=True,
-    help="How often the model is asked; a reply with errors goes back to it.",
+    help="How often to ask; a reply with errors is sent back to the model.",
 )
 @click.option(
-    "--prompt", is_flag=True, help="Print what the model is told, and ask nothing."
+    "--prompt", is_flag=True, help="Print the instructions for the model, and exit."
 )
 @click.version_option(__version__, prog_name="pflow-plan")
 def command(request: str | None, **settings: Any) -> int:
-    """Have a model write the workflow that REQUEST, a sentence, asks for.
+    """Let a model write the workflow that REQUEST, a sentence, describes.
 
-    The workflow has been lowered, so it is sound, but it has not been run: look at
-    it first. Node types of your own stand in pyproject.toml, as for pflow-lower.
+    The workflow has been checked and lowered, but not run: read it before you run it.
+    Your own node types are those in pyproject.toml, as for pflow-lower.
     """
     try:
         return _run(request, **settings)
@@ -78,9 +78,9 @@ def _run(
         write_stdout(f"{instructions(config.nodes)}\n")
         return ExitStatus.OK
     if request is None or not request.strip():
-        raise click.UsageError("say what the workflow is to do")
+        raise click.UsageError("describe what the workflow should do")
     if output != STDOUT:
-        is_special(output)  # that it is a folder is said before a model is paid for
+        is_special(output)  # a folder is refused before a model is paid for
     options = Options(
         nodes=config.nodes, strict=bool(config.strict), ignore=config.ignore
     )
@@ -94,7 +94,7 @@ def _run(
 
 
 def _report(best: Attempt) -> None:
-    """Show a reply that came to nothing, on standard error."""
+    """Show the best reply, which does not lower, on standard error."""
     say("the best reply was:\n")
     say(
         "".join(
@@ -106,7 +106,7 @@ def _report(best: Attempt) -> None:
 
 
 def _deliver(planned: Plan, output: str, config: Config) -> int:
-    """Write the workflow, and say what there is to say about it."""
+    """Write the workflow, and report its warnings."""
     data = planned.text.encode()
     shown = "<stdout>" if output == STDOUT else output
     if planned.diagnostics:
@@ -114,15 +114,15 @@ def _deliver(planned: Plan, output: str, config: Config) -> int:
         color = wants_color("auto", sys.stderr, os.environ)
         say(render(planned.diagnostics, document, color=color))
     if config.results == "record":
-        say('note: it is written for results = "value", not for "record"')
+        say('note: the workflow is written for results = "value", not for "record"')
     if output == STDOUT:
         write_stdout(planned.text)
         return ExitStatus.OK
     try:
         replace_file(output, data)
     except OSError:
-        # What a model was paid for is not lost because of a disk that is full.
-        say(f"{output} cannot be written, so the workflow goes to standard output")
+        # The reply was paid for: a full disk must not lose it.
+        say(f"cannot write {output}; the workflow goes to standard output instead")
         write_stdout(planned.text)
         raise
     say(f"wrote {output}")

@@ -1,4 +1,4 @@
-"""A JSON Schema in words: what the planner's prompt says about the keys of a workflow.
+"""Describe the keys of a JSON Schema in words, for the prompt of the planner.
 
 Before:  {"as": {"type": "string", "default": "item", "description": "The name of ..."}}
 After:   - `as` (string; default "item"): The name of ...
@@ -24,7 +24,7 @@ _REFERENCE = "#/$defs/"
 
 
 def outline(schema: _Schema) -> str:
-    """Give every key that the schema of workflows knows, as Markdown."""
+    """Return all keys of the schema of workflows, as Markdown."""
     sections = {"workflow": schema, **schema["$defs"]}
     return "\n\n".join(
         "\n".join([*_heading(name, section), *_keys(section)])
@@ -39,7 +39,7 @@ def _heading(name: str, section: _Schema) -> Iterator[str]:
 
 
 def _keys(schema: _Schema, indent: str = "") -> Iterator[str]:
-    """Give a line for each key of an object, and for the keys of objects in it."""
+    """Yield a line for each key of an object, and for the keys of objects in it."""
     required = schema.get("required", ())
     for name, value in schema.get("properties", {}).items():
         facts = [*_kinds(value), *_limits(value)]
@@ -58,7 +58,7 @@ def _choices(schema: _Schema) -> Iterator[_Schema]:
 
 
 def _kinds(schema: _Schema) -> Iterator[str]:
-    """Say what a value has to be, in one phrase or in none."""
+    """Yield the kinds of value that a schema allows, as one phrase."""
     kinds = [*_own_kinds(schema)]
     for choice in _choices(schema):
         kinds.extend(_kinds(choice))

@@ -1,4 +1,4 @@
-"""From a request to a workflow: a model is asked until what it replies lowers."""
+"""Ask a model for a workflow until its reply lowers."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from pflow_lower.planner.prompt import again, instructions
 from pflow_lower.planner.reply import find_workflow
 
 MAX_REPORTED = 20
-"""How many diagnostics of one reply a model is shown; the first ones matter most."""
+"""How many diagnostics of one reply a model is shown: the first ones."""
 
 _NO_NODES: Mapping[str, str] = MappingProxyType({})
 _JSON_FAMILY = "PFL0"
@@ -26,8 +26,11 @@ _JSON_FAMILY = "PFL0"
 class Attempt:
     """One reply of a model, and what is wrong with it.
 
-    `reply` is all that it said and `text` the workflow in it; lines and columns of
-    the diagnostics are those of `text`, and `rendered` shows them.
+    Attributes:
+        reply: The whole reply.
+        text: The workflow in it.
+        diagnostics: The problems; their lines and columns are those of `text`.
+        rendered: The diagnostics as text, with carets.
     """
 
     reply: str = field(repr=False)
@@ -37,21 +40,23 @@ class Attempt:
 
     @property
     def errors(self) -> int:
-        """How many errors there are; with none of them it lowers."""
+        """The number of errors; a reply without errors lowers."""
         return sum(one.severity is Severity.ERROR for one in self.diagnostics)
 
     @property
     def is_json(self) -> bool:
-        """Whether the text is JSON: otherwise nothing more is known of it."""
+        """Whether the text is valid JSON; if not, nothing else was checked."""
         return not any(one.code.startswith(_JSON_FAMILY) for one in self.diagnostics)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A workflow that lowers, and how it came about.
+    """A workflow that lowers, and the replies that led to it.
 
-    `attempts` are the model's replies in their order; the last one is the
-    workflow. `diagnostics` are warnings about it, with lines and columns of `text`.
+    Attributes:
+        ir: The workflow, an argument for `pflow_lower.lower`.
+        attempts: The replies of the model, in order; the last one is the workflow.
+        diagnostics: The warnings; their lines and columns are those of `text`.
     """
 
     ir: dict[str, Any]
@@ -60,20 +65,22 @@ class Plan:
 
     @property
     def text(self) -> str:
-        """The workflow as a file holds it: two spaces deeper for each level."""
+        """The workflow as JSON, indented by two spaces, with a final line break."""
         return json.dumps(self.ir, ensure_ascii=False, indent=2) + "\n"
 
 
 class PlanError(Exception):
-    """No reply of the model lowers; `str` renders what is wrong with the best one.
+    """No reply of the model lowers; `str` shows the problems of the best one.
 
-    `attempts` are all replies, and `best` is the one with the fewest errors.
+    Attributes:
+        attempts: All replies, in order.
+        best: The reply with the fewest errors.
     """
 
     def __init__(self, attempts: tuple[Attempt, ...]) -> None:
         self.attempts = attempts
-        # Of text that is no JSON only the first mistake is known, so it comes last.
-        # Among equals the latest is the best: `min` gives the first that it meets.
+        # Of text that is not JSON only the first mistake is known, so it is the worst.
+        # Of equally good replies the latest counts: `min` returns the first it meets.
         self.best = min(
             reversed(attempts), key=lambda one: (not one.is_json, one.errors)
         )
@@ -88,15 +95,25 @@ def plan(
     attempts: int = 3,
     nodes: Mapping[str, str] = _NO_NODES,
 ) -> Plan:
-    """Have a model write the workflow that a request in plain words asks for.
+    """Let a model write the workflow that a request describes.
 
-    `model` is a name or an alias that the library `llm` knows, None its default. A
-    reply that does not lower goes back to the model with its diagnostics, until
-    there were `attempts`. `nodes` maps node types to "package.module:Class", as for
-    `lower`. What was replied is not run, and nothing that it names is imported.
-    Raises PlanError where no reply lowers, ModelError where the model does not
-    answer, ImportError without the extra `llm`, ValueError for other arguments that
-    make no sense.
+    A reply that does not lower goes back to the model with its diagnostics. No reply
+    is run, and nothing that it names is imported.
+
+    Args:
+        request: What the workflow should do, in plain words.
+        model: A name or an alias that the library `llm` knows; None means its default.
+        attempts: How often to ask the model at most.
+        nodes: Node types by name, each as "package.module:Class", as for `lower`.
+
+    Returns:
+        The workflow, the replies, and the warnings.
+
+    Raises:
+        PlanError: No reply lowers.
+        ModelError: The model did not answer.
+        ImportError: The extra `llm` is not installed.
+        ValueError: Another argument is not valid.
     """
     options = make_options("workflow", "value", nodes)
     return plan_with(options, request, model=model, attempts=attempts)
@@ -105,7 +122,7 @@ def plan(
 def plan_with(
     options: Options, request: str, *, model: str | None, attempts: int
 ) -> Plan:
-    """Do what `plan` does, by the rules that a lowering with `options` has."""
+    """Plan like `plan`, with the options of a lowering."""
     if not request.strip():
         raise ValueError("the request is empty")
     if attempts < 1:
@@ -125,7 +142,7 @@ def plan_with(
 
 
 def _judge(reply: str, options: Options) -> tuple[Attempt, Outcome]:
-    """Lower what was replied, as far as that goes."""
+    """Lower a reply; return it as an attempt, and the outcome."""
     text = find_workflow(reply)
     outcome = lower_bytes("reply", text.encode(), options)
     found = outcome.diagnostics
@@ -136,7 +153,7 @@ def _judge(reply: str, options: Options) -> tuple[Attempt, Outcome]:
 
 
 def _plan(ir: Any, attempts: tuple[Attempt, ...], options: Options) -> Plan:
-    """Put a workflow into its final form, which its warnings are then about."""
+    """Return the plan; its warnings have the positions of its final text."""
     plain = Plan(ir, attempts)
     found = lower_bytes("workflow", plain.text.encode(), options).diagnostics
     return Plan(ir, attempts, found)

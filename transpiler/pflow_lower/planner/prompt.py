@@ -1,7 +1,7 @@
-"""What a model is told: `prompt.md`, filled from the catalog, the schema, examples.
+"""The instructions for a model: `prompt.md`, filled in with types, keys and examples.
 
-The text is for people to read and to change. What it says of node types and keys is
-not in it but put in here, so that it says what this version knows and no more.
+Node types come from the catalog and keys from the schema, so that the instructions
+always describe this version.
 """
 
 import json
@@ -16,7 +16,7 @@ from pflow_lower.nodetypes.catalog import BATCH_OUTPUTS, Catalog, ImportReferenc
 from pflow_lower.planner.outline import outline
 
 EXAMPLES = ("summarize_files", "translate_notes")
-"""Workflows in `examples/`; the request that each answers is its description."""
+"""Workflows in `examples/`; the description of each is the request that it answers."""
 
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _CITATION = re.compile(r" ?\(`docs/[^)]*\)")
@@ -24,9 +24,9 @@ _NO_NODES: Mapping[str, ImportReference] = MappingProxyType({})
 
 
 def instructions(nodes: Mapping[str, ImportReference] = _NO_NODES) -> str:
-    """Give everything that a model is told before the request.
+    """Return what a model is told before the request.
 
-    `nodes` are the node types of one's own, beside the built-in ones or instead.
+    `nodes` are the user's node types, which add to the built-in ones or replace them.
     """
     fillings = {
         "node_types": "\n".join(_node_types(Catalog(nodes))),
@@ -39,18 +39,18 @@ def instructions(nodes: Mapping[str, ImportReference] = _NO_NODES) -> str:
 
 
 def again(request: str, reply: str, diagnostics: str) -> str:
-    """Give the prompt after a reply that did not lower: what it was, what is wrong."""
+    """Return the prompt after a reply with errors: the reply, and what is wrong."""
     return (
         f"{request}\n\n"
         f"Your last reply to this was:\n\n```json\n{reply}\n```\n\n"
-        f"It is not a workflow that can be run. This is what is wrong, "
+        f"It is not a valid workflow. These are the problems, "
         f"as line:column of your reply:\n\n```\n{diagnostics}\n```\n\n"
-        "Reply with the whole workflow, mended: one JSON object and nothing besides."
+        "Reply with the whole corrected workflow: one JSON object and nothing else."
     )
 
 
 def example_text(name: str) -> str:
-    """Give the workflow of an example, as its file has it."""
+    """Return the text of an example."""
     return _read(f"examples/{name}.json")
 
 
@@ -61,7 +61,7 @@ def _example(name: str) -> str:
 
 
 def _node_types(catalog: Catalog) -> Iterator[str]:
-    """Give the lines about each node type."""
+    """Yield the lines about each node type."""
     for name in dict.fromkeys(catalog.names):
         if name in catalog.own:
             yield f"- `{name}`: a node type of this project, {catalog.own[name]}."

@@ -6,26 +6,26 @@ Before:  Sure! Here it is:
          ```
 After:   {"nodes": [{"id": "a", "type": "echo"} ]}
 
-Only what cannot change a meaning is mended: a comma too many becomes a space, so
-that everything stays where it stood. A reply that was cut off stays cut off.
+Only a trailing comma is corrected, since that cannot change the meaning. It becomes a
+space, so that positions stay the same. A reply that is cut off stays cut off.
 """
 
 import re
 from collections.abc import Iterator
 
-# A string that is not closed counts as one, or each quote would be looked at again
-# from every quote before it.
+# A string that is not closed counts as a string: otherwise the time would grow with
+# the square of the number of quotes.
 _MARK = re.compile(r'"(?:[^"\\\n]|\\.)*+"?|[{}]')
 _COMMA = re.compile(r'("(?:[^"\\]|\\.)*+"?)|,(?=\s*[}\]])', re.DOTALL)
 _WORKFLOW = '"nodes"'
 
 
 def find_workflow(reply: str) -> str:
-    """Give the text of a reply that is most likely the workflow.
+    """Return the part of a reply that is most likely the workflow.
 
-    That is the last object that has nodes; or else the beginning of one; or else
-    the longest object there is; or else all of it. Half a character, which no file
-    can hold, becomes a question mark.
+    That is the last object with nodes, else the beginning of one, else the longest
+    object, else the whole reply. Lone surrogates become question marks, since UTF-8
+    cannot encode them.
     """
     text = reply.encode(errors="replace").decode()
     whole, cut_off = _objects(text)
@@ -40,7 +40,7 @@ def find_workflow(reply: str) -> str:
 
 
 def _objects(text: str) -> tuple[list[str], str]:
-    """Give the outermost objects of a text, and what follows a brace left open."""
+    """Return the outermost objects of a text, and what follows an unclosed brace."""
     open_braces: list[int] = []
     spans: list[tuple[int, int]] = []
     for start, is_opening in _braces(text):
@@ -48,7 +48,7 @@ def _objects(text: str) -> tuple[list[str], str]:
             open_braces.append(start)
         elif open_braces:
             begin = open_braces.pop()
-            while spans and spans[-1][0] > begin:  # what lies within this one
+            while spans and spans[-1][0] > begin:  # the objects inside of this one
                 spans.pop()
             spans.append((begin, start + 1))
     cut_off = text[open_braces[0] :] if open_braces else ""
@@ -56,7 +56,7 @@ def _objects(text: str) -> tuple[list[str], str]:
 
 
 def _braces(text: str) -> Iterator[tuple[int, bool]]:
-    """Give the braces that stand in no string, and whether each opens an object."""
+    """Yield the braces outside of strings, and whether each opens an object."""
     for mark in _MARK.finditer(text):
         if mark[0] in "{}":
             yield mark.start(), mark[0] == "{"
