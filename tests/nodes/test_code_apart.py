@@ -254,7 +254,7 @@ class TestEnding:
             error = failure(ENDLESS, seconds, inputs={"file": str(file)})
             assert type(error) is TimeoutError
             assert str(error) == f"the code did not end within {seconds:g} s"
-        assert not any(is_running(int(pid)) for pid in file.read_text().split())
+        wait_for_end_of_all(file)
 
     @pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGKILL]])
     def test_it_ends_with_the_process_that_wants_its_result(

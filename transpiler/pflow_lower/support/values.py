@@ -7,6 +7,7 @@ checked before a run and what is done in it go by the same rules:
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import TypeGuard
 
 INPUT_TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -58,7 +59,7 @@ def type_name(value: object) -> str:
     return f"a {type(value).__name__}"
 
 
-def is_array(value: object) -> bool:
+def is_array(value: object) -> TypeGuard[Sequence[object]]:
     """Tell whether a value counts as an array: a sequence, but no text or bytes."""
     if isinstance(value, list | tuple):
         return True
@@ -105,13 +106,22 @@ def plain(value: object) -> object:
         return str(value)
 
 
+def read_json(text: str | bytes) -> object:
+    """Read JSON; raises ValueError, whose message says what is wrong."""
+    try:
+        value: object = json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    return value
+
+
 def json_container(text: str) -> dict[str, object] | list[object] | None:
     """Read a text that holds a JSON object or array; None where it does not."""
     if not text.lstrip(" \t\n\r").startswith(("{", "[")):
         return None
     try:
-        value = json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        value = read_json(text)
+    except ValueError:
         return None
     return value if isinstance(value, dict | list) else None
 
@@ -125,7 +135,6 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if is_array(value):
-        assert isinstance(value, Sequence)
         return [_plain(item) for item in value]
     return str(value)
 
@@ -134,10 +143,9 @@ def _shallow(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     if is_array(value):
-        assert isinstance(value, Sequence)
         return list(value)
     return str(value)
 
 
 def _refuse(constant: str) -> object:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not valid JSON")

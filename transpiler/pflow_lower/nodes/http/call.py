@@ -1,7 +1,7 @@
 """Read the params of an `http` node."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pflow_lower.nodes.support import params
@@ -59,16 +59,9 @@ def _query(given: Mapping[str, object]) -> list[tuple[str, str]]:
     return [
         (name, _query_text(value))
         for name, values in given.items()
-        for value in _several(values)
+        for value in (values if is_array(values) else [values])
         if value is not None
     ]
-
-
-def _several(values: object) -> list[object]:
-    if not is_array(values):
-        return [values]
-    assert isinstance(values, Sequence)
-    return list(values)
 
 
 def _query_text(value: object) -> str:

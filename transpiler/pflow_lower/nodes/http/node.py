@@ -6,8 +6,9 @@ import time
 from pflow_lower.nodes.http.call import read_call
 from pflow_lower.nodes.http.exchange import Answer, send
 from pflow_lower.nodes.support import params
-from pflow_lower.nodes.support.answers import quoted, read_json, retry_after
+from pflow_lower.nodes.support.answers import quoted, retry_after
 from pflow_lower.nodes.support.base import AsyncBuiltinNode, Outputs
+from pflow_lower.support.values import read_json
 
 BODY_LIMIT = 100 * 1024 * 1024
 """The most bytes of a body that are read, after decompression."""

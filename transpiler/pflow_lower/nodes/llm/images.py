@@ -1,7 +1,6 @@
 """The images of a prompt: files or URLs."""
 
 import mimetypes
-from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,12 +17,8 @@ def read_images(given: params.Params) -> list[str]:
     images = given.get("images")
     if images is None:
         return []
-    several: Sequence[object] = [images]
-    if is_array(images):
-        assert isinstance(images, Sequence)
-        several = images
     paths = []
-    for image in several:
+    for image in images if is_array(images) else [images]:
         if not isinstance(image, str) or not image:
             raise TypeError(
                 'param "images": expected paths or URLs of images, found '

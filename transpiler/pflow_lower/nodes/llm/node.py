@@ -10,12 +10,12 @@ from pflow_lower.nodes.llm.errors import ModelError, model_error
 from pflow_lower.nodes.llm.images import attachments, read_images
 from pflow_lower.nodes.llm.models import FoundModel, Models
 from pflow_lower.nodes.support import params
-from pflow_lower.nodes.support.answers import quoted, read_json
+from pflow_lower.nodes.support.answers import quoted
 from pflow_lower.nodes.support.base import AsyncBuiltinNode, Outputs
 from pflow_lower.support.resources import borrowed
 from pflow_lower.support.secrets import mask_values
 from pflow_lower.support.threads import aside
-from pflow_lower.support.values import as_text, json_container, type_name
+from pflow_lower.support.values import as_text, json_container, read_json, type_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

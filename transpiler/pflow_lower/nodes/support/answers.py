@@ -1,6 +1,5 @@
 """Read the answers of servers, and quote them in messages."""
 
-import json
 import math
 import os
 from collections.abc import Mapping
@@ -34,15 +33,6 @@ def reason(error: BaseException) -> str:
         is_given = cause.__cause__ is not None
         cause = cause.__cause__ or cause.__context__
     return quoted(said or type(error).__name__)
-
-
-def read_json(text: str | bytes) -> object:
-    """Read JSON; raises ValueError, whose message says what is wrong."""
-    try:
-        value: object = json.loads(text, parse_constant=_refuse)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-    return value
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -89,7 +79,3 @@ def _until(date: str) -> float | None:
         return None
     then = then if then.tzinfo else then.replace(tzinfo=UTC)
     return (then - datetime.now(UTC)).total_seconds()
-
-
-def _refuse(constant: str) -> object:
-    raise ValueError(f"{constant} is not valid JSON")

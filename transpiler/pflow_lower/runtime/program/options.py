@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from pflow_lower.runtime.errors import InputError
 from pflow_lower.runtime.events.delivery import OnEvent
@@ -13,6 +13,7 @@ from pflow_lower.runtime.events.progress import progress
 from pflow_lower.runtime.inputs import NOT_GIVEN, Input, check_names, fill_inputs
 from pflow_lower.support.secrets import mask
 from pflow_lower.support.text import shorten
+from pflow_lower.support.values import read_json
 
 _SHOWN = 80
 
@@ -119,13 +120,9 @@ def _value(where: str, text: str, declared: str | None) -> Any:
     if declared in ("string", "str"):
         return text
     try:
-        return json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        return read_json(text)
+    except ValueError:
         if declared is None:
             return text
     shown = shorten(mask(text), _SHOWN)
     raise InputError(f"{where}: {shown!r} is no JSON, but the input is {declared}")
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
