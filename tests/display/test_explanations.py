@@ -111,8 +111,7 @@ def test_an_explanation_as_a_terminal_shows_it() -> None:
     assert explain("PFL506") == (
         "warning[PFL506]: an output without a source\n"
         "\n"
-        "Nothing says what the output is, so it is left out when the workflow has "
-        "run.\n"
+        "Nothing says what the value of the output is, so the output is left out.\n"
         "\n"
         "Wrong:\n"
         "\n"

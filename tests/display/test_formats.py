@@ -29,7 +29,8 @@ from pflow_lower.api import lower_bytes, make_options
 from pflow_lower.diagnostics import Code, Diagnostic, Related, Severity, report
 from pflow_lower.display import formats
 from pflow_lower.display.explanations import explanations
-from pflow_lower.display.formats import FORMATS, FileResult, format_results
+from pflow_lower.display.formats import FileResult, format_results
+from pflow_lower.display.output_formats import OUTPUT_FORMATS
 from pflow_lower.display.render import render
 from pflow_lower.document.document import Document, place
 from pflow_lower.document.reader import read_text
@@ -39,7 +40,7 @@ FOLDER = FIXTURES_ROOT / "invalid"
 FIXTURES = sorted(FOLDER.glob("*.json"), key=lambda path: path.stem)
 ROOT = Location()
 
-any_form = pytest.mark.parametrize("form", FORMATS)
+any_form = pytest.mark.parametrize("form", OUTPUT_FORMATS)
 
 
 def _closed(names: str, required: str, **rules: object) -> dict[str, Any]:
@@ -515,7 +516,7 @@ def of_any_texts(check: Callable[[FileResult, Diagnostic], None]) -> Callable[[]
 @of_any_texts
 def test_every_form_can_be_written(one: FileResult, placed: Diagnostic) -> None:
     assert one.diagnostics == (placed,)
-    for form in FORMATS:
+    for form in OUTPUT_FORMATS:
         shown = format_results([one, one], form)
         shown.encode()
         assert {char for char in shown if category(char) == "Cc"} <= {"\n", "\t"}

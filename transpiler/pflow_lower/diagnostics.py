@@ -1,7 +1,8 @@
 """Diagnostics: what is wrong with a workflow, where, and what to do about it.
 
-A code is stable for good: people put it into their configuration. Families:
-0xx JSON, 1xx schema, 2xx graph, 3xx templates, 4xx batch, 5xx warnings.
+A code is stable: people put it into their configuration. To add one, add it to `Code`,
+to `display/explanations.toml` (then generate `docs/diagnostics.md`), and a workflow to
+`fixtures/invalid`; tests check that the three agree.
 """
 
 import re
@@ -14,26 +15,26 @@ from json import dumps
 from pflow_lower.source.positions import Location, Path
 
 MAX_QUOTED = 60
-"""How many characters of a text of the user's a message shows."""
+"""The number of characters of a user's text that a message shows."""
 
 MAX_LISTED = 10
-"""How many names a hint lists."""
+"""The number of names that a hint lists."""
 
 MAX_COMPARED = 100
-"""How many names a hint is chosen from; comparing is slow, and errors may be many."""
+"""The number of names that a word is compared with; comparing is slow."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Severity(StrEnum):
-    """How bad it is: an error stops the lowering, a warning does not."""
+    """The severity: an error stops the lowering, a warning does not."""
 
     ERROR = "error"
     WARNING = "warning"
 
 
 class Code(StrEnum):
-    """The kinds of diagnostics there are."""
+    """The code of each kind of diagnostic."""
 
     INVALID_JSON = "PFL001"
     DUPLICATE_KEY = "PFL002"
@@ -99,15 +100,18 @@ class Code(StrEnum):
 
     @property
     def severity(self) -> Severity:
-        """The severity that the code has unless the pass says otherwise."""
+        """The severity of the code, unless a pass says otherwise."""
         return Severity.WARNING if self.startswith("PFL5") else Severity.ERROR
 
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """A second place that helps to see a mistake, and what is there.
+    """A second place that helps to understand a mistake, with a message about it.
 
-    Its `line`, `column` and `path` are as those of a diagnostic.
+    Attributes:
+        message: What is there.
+        line: As that of the diagnostic.
+        column: As that of the diagnostic.
     """
 
     location: Location = field(repr=False)
@@ -123,10 +127,16 @@ class Related:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
-    """One mistake in one workflow.
+    """One mistake in one workflow: `docs/language.md` § 6.
 
-    `line` and `column` count from 1 and are None where the workflow was given
-    as an object: `path` then says where it is.
+    Attributes:
+        code: The kind of mistake.
+        severity: Whether it stops the lowering.
+        message: What is wrong.
+        hint: What to do about it, or an empty string.
+        line: The line, from 1; None if the workflow was given as an object.
+        column: The column in characters, from 1, or None.
+        related: Other places that the mistake involves.
     """
 
     code: Code
@@ -153,7 +163,7 @@ def report(  # noqa: PLR0913 - what a diagnostic says, in the order it is said
     *,
     related: tuple[Related, ...] = (),
 ) -> Diagnostic:
-    """Make the diagnostic that a pass reports; its line and column come later."""
+    """Return the diagnostic that a pass reports; line and column are added later."""
     return Diagnostic(
         code=code,
         severity=severity or code.severity,
@@ -165,18 +175,18 @@ def report(  # noqa: PLR0913 - what a diagnostic says, in the order it is said
 
 
 def quote(text: str) -> str:
-    """Put a text of the user's into a message: on one line, and not too long."""
+    """Quote a user's text for a message: on one line, and not too long."""
     short = text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…"
     return dumps(short, ensure_ascii=not short.isprintable())
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Give a hint that names the word of `known` nearest to `word`, or ''."""
+    """Return a hint that names the word of `known` nearest to `word`, or ''."""
     from difflib import get_close_matches  # late: only a hint needs it
 
     if len(word) > MAX_QUOTED:
         return ""
-    # Upper and lower case are taken for the same: "ID" is near to "id".
+    # Case does not matter: "ID" is near to "id".
     folded: dict[str, str] = {}
     for each in known:
         if len(each) <= MAX_QUOTED:
@@ -190,7 +200,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def suggest(word: str, known: Iterable[str], otherwise: str) -> str:
-    """Give a hint that names the nearest of `known` or, if none is near, them all."""
+    """Return a hint with the nearest of `known` or, if none is near, all of them."""
     known = list(known)
     if not known:
         return ""
@@ -200,5 +210,5 @@ def suggest(word: str, known: Iterable[str], otherwise: str) -> str:
 
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
-    """Tell whether any of them stops the lowering."""
+    """Return whether any of them stops the lowering."""
     return any(one.severity is Severity.ERROR for one in diagnostics)

@@ -13,12 +13,11 @@ from pflow_lower.cli.jobs import STDIN, Choices, Job, formatted, make_job, run_j
 from pflow_lower.cli.options import HELP, QUIET, RESULTS, STRICT
 from pflow_lower.cli.running import run_command
 from pflow_lower.cli.streams import say, write_stdout
+from pflow_lower.display.output_formats import OUTPUT_FORMATS
 from pflow_lower.support.statuses import ExitStatus
 from pflow_lower.version import __version__
 
 RUN = "--run"
-ON_STDOUT = ("json", "sarif")
-"""The forms of output that are for programs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +46,11 @@ class Settings:
     def writes(self) -> bool:
         """Whether files are written."""
         return not (self.check or self.diff or self.graph or self.runs)
+
+    @property
+    def is_for_programs(self) -> bool:
+        """Whether diagnostics go to standard output, for programs."""
+        return OUTPUT_FORMATS[self.output_format].is_for_programs
 
     def note(self, text: str) -> None:
         """Write a message that --quiet leaves out."""
@@ -109,7 +113,7 @@ def _option(*names: str, **settings: Any) -> Callable[..., Any]:
 )
 @_option(
     "--output-format",
-    type=click.Choice(["text", "concise", "json", "github", "sarif"]),
+    type=click.Choice(list(OUTPUT_FORMATS)),
     default="text",
     show_default=True,
     help="How diagnostics are shown; json and sarif go to standard output.",
@@ -189,7 +193,7 @@ def _lower(workflows: Sequence[str], settings: Settings) -> int:
         return _finish(outcome, job, settings)
 
     worst = max((run_job(job, finish) for job in jobs), default=ExitStatus.OK)
-    if settings.output_format in ON_STDOUT:
+    if settings.is_for_programs:
         write_stdout(formatted(outcomes, settings.output_format, settings.color))
     return worst
 
@@ -215,7 +219,7 @@ def check_option_conflicts(jobs: Sequence[Job], settings: Settings) -> None:
     """
     data = settings.diff or settings.graph or settings.runs
     data = data or any(not job.directory for job in jobs)
-    if data and settings.output_format in ON_STDOUT:
+    if data and settings.is_for_programs:
         raise click.UsageError(
             f"--output-format {settings.output_format} needs standard output for itself"
         )
@@ -237,7 +241,7 @@ def check_option_conflicts(jobs: Sequence[Job], settings: Settings) -> None:
 
 def _finish(outcome: Outcome, job: Job, settings: Settings) -> int:
     """Do with a lowered workflow what the settings ask for."""
-    if outcome.diagnostics and settings.output_format not in ON_STDOUT:
+    if outcome.diagnostics and not settings.is_for_programs:
         say(formatted([outcome], settings.output_format, settings.color))
     lowered, artefacts = outcome.lowered, outcome.artefacts
     if lowered is None or artefacts is None:

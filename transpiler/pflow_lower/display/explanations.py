@@ -1,6 +1,6 @@
 """What each code means: for `--explain`, and for `docs/diagnostics.md`.
 
-The texts stand in `explanations.toml`. After a change there, write the page anew:
+The texts are in `explanations.toml`. After a change there, generate the page again:
 
     python -m pflow_lower.display.explanations > docs/diagnostics.md
 """
@@ -22,10 +22,10 @@ FAMILIES: Mapping[str, str] = MappingProxyType(
         "PFL2": "the graph, and node types",
         "PFL3": "templates",
         "PFL4": "batch",
-        "PFL5": "what is only ever a warning",
+        "PFL5": "warnings",
     }
 )
-"""What the codes of a family are about, by what they begin with."""
+"""What the codes of a family are about, by their first characters."""
 
 _TERMINAL_WIDTH = 80
 _PAGE_WIDTH = 120
@@ -33,20 +33,20 @@ _PAGE_WIDTH = 120
 _PAGE_HEAD = """\
 # Diagnostics
 
-All that `pflow-lower` can find wrong with a workflow, by code. A code is stable: it
-never changes its meaning, so it can stand in your configuration. To see a section of
-this page in a terminal, say `pflow-lower --explain PFL301`.
+Every mistake that `pflow-lower` finds in a workflow has a code. Codes are stable: none
+ever changes its meaning, so you can use it in your configuration. To see a section of
+this page in a terminal, run `pflow-lower --explain PFL301`.
 
-An error stops the lowering. A warning, `PFL5xx`, does not, unless you say `--strict`.
-Warnings that you do not want to see are listed in `pyproject.toml`:
+An error stops the lowering. A warning, `PFL5xx`, does not, unless you pass `--strict`.
+To turn warnings off, list them in `pyproject.toml`:
 
 ```toml
 [tool.pflow-lower]
 ignore = ["PFL501"]
 ```
 
-Every example is a whole workflow. The wrong one is reported with the code that it
-stands under, once, and with no other; about the right one there is nothing to report.
+Every example is a whole workflow. The wrong one is reported once, with the code of its
+section and no other; nothing is reported about the right one.
 
 This page is generated:
 `python -m pflow_lower.display.explanations > docs/diagnostics.md`.
@@ -55,10 +55,10 @@ This page is generated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """What a code means, with a workflow that is wrong and the same one mended.
+    """What a code means, with a wrong workflow and the same one corrected.
 
-    The examples are JSON text, or Python where that is what the code is about;
-    `encoding` is what the wrong one has to be saved in to be wrong.
+    The examples are JSON text, or Python if the code is about Python objects;
+    `encoding` is the one that makes the wrong example wrong.
     """
 
     title: str
@@ -71,7 +71,7 @@ class Explanation:
 
 @cache
 def explanations() -> Mapping[Code, Explanation]:
-    """Give the explanation of every code."""
+    """Return the explanation of every code."""
     text = files(__package__).joinpath("explanations.toml").read_text("utf-8")
     tables = tomllib.loads(text)
     return MappingProxyType(
@@ -82,7 +82,7 @@ def explanations() -> Mapping[Code, Explanation]:
 def explain(code_text: str) -> str:
     """Explain a code, in upper or lower case, as text for a terminal.
 
-    Raises LookupError, with a hint, where there is no such code.
+    Raises LookupError, with a hint, if there is no such code.
     """
     try:
         code = Code(code_text.strip().upper())
@@ -103,7 +103,7 @@ def explain(code_text: str) -> str:
 
 
 def page() -> str:
-    """Give the page `docs/diagnostics.md`."""
+    """Return the page `docs/diagnostics.md`."""
     parts = [_PAGE_HEAD]
     for family, about in FAMILIES.items():
         codes = [code for code in explanations() if code.startswith(family)]

@@ -1,27 +1,28 @@
-"""The forms that the diagnostics of a run can be shown in.
+"""The writers of the output formats: the diagnostics of a run as text.
 
 Before:  [FileResult("docs.json", (PFL301 at 9:29,), Document(...))]
 After:   docs.json:9:29: error[PFL301]: no node or input is called "sumarize"
 
-"text" and "concise" are for people, "github" for the log of a GitHub action; they
-are '' where there is nothing to show, and end without a line break. "json" and
-"sarif" are whole JSON texts in any case. A region is what `render` puts carets
-under, its end being the column after it: it never goes beyond its line.
+"text" and "concise" are for people, "github" for the log of a GitHub action; they are
+empty if there is nothing to show, and do not end with a line break. "json" and "sarif"
+are complete JSON texts in any case. A region is what `render` puts carets under; it
+ends at the column after them, and never spans lines.
 
-Whatever names and workflows hold, every form can be written as UTF-8, and has no
-control characters. A file name that is no UTF-8 keeps its bytes in "json", as the
-escapes that `os.fsencode` knows, and in "sarif", where a URI has them as %FF.
+Whatever names and workflows contain, every format can be encoded as UTF-8 and has no
+control characters. A file name that is not UTF-8 keeps its bytes: in "json" as the
+escapes that `os.fsencode` knows, in "sarif" as %FF in the URI.
 """
 
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from pflow_lower.diagnostics import Code, Diagnostic, Related
+from pflow_lower.display.output_formats import OUTPUT_FORMATS
 from pflow_lower.display.render import Mark, Marks, headline, path_text, render
 from pflow_lower.document.document import Document
 from pflow_lower.source.positions import Source
@@ -37,28 +38,28 @@ _UNREADABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """The diagnostics of one workflow, placed; `origin` is what they are about."""
+    """The diagnostics of one workflow, with lines, and what they are about."""
 
     name: str
     diagnostics: tuple[Diagnostic, ...]
     origin: Document | Source | None = None
 
 
-_Format: TypeAlias = Callable[[Sequence[FileResult], bool], str]
 _Found: TypeAlias = tuple[FileResult, Marks | None, Diagnostic]
 
 
 def format_results(
     results: Sequence[FileResult], form: str, *, color: bool = False
 ) -> str:
-    """Show the diagnostics of a run in one of `FORMATS`.
+    """Return the diagnostics of a run in one of `OUTPUT_FORMATS`.
 
     Only "text" and "concise" are ever coloured.
     """
-    return FORMATS[form](results, color)
+    return OUTPUT_FORMATS[form].write(results, color)
 
 
-def _text(results: Sequence[FileResult], color: bool) -> str:
+def write_text(results: Sequence[FileResult], color: bool) -> str:
+    """Show each diagnostic with its line, for people."""
     return "\n".join(
         render(result.diagnostics, result.origin, result.name, color=color)
         for result in results
@@ -66,13 +67,15 @@ def _text(results: Sequence[FileResult], color: bool) -> str:
     )
 
 
-def _concise(results: Sequence[FileResult], color: bool) -> str:
+def write_concise(results: Sequence[FileResult], color: bool) -> str:
+    """Show each diagnostic as one line, for people."""
     return "\n".join(
         headline(one, result.name, color=color) for result, _, one in _each(results)
     )
 
 
-def _json(results: Sequence[FileResult], _: bool) -> str:
+def write_json(results: Sequence[FileResult], _: bool) -> str:
+    """Return an array of diagnostics as JSON text."""
     return _dumps(
         [
             {
@@ -109,12 +112,13 @@ def _json_region(place: Diagnostic | Related, marks: Marks | None) -> dict[str, 
     }
 
 
-def _github(results: Sequence[FileResult], _: bool) -> str:
+def write_github(results: Sequence[FileResult], _: bool) -> str:
+    """Return commands for the log of a GitHub action."""
     return "\n".join(_command(*found) for found in _each(results))
 
 
 def _command(result: FileResult, marks: Marks | None, one: Diagnostic) -> str:
-    """Write a diagnostic as a command to GitHub's runner, with its escapes."""
+    """Return a diagnostic as a command to GitHub's runner, with its escapes."""
     mark = marks.find(one) if marks else None
     properties = {"file": result.name}
     if mark:
@@ -138,7 +142,8 @@ def _escaped(text: str) -> str:
     return text.replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _sarif(results: Sequence[FileResult], _: bool) -> str:
+def write_sarif(results: Sequence[FileResult], _: bool) -> str:
+    """Return a SARIF log, which is JSON text."""
     found = list(_each(results))
     codes = sorted({one.code for *_, one in found})
     driver = {
@@ -189,7 +194,7 @@ def _result(
 def _location(
     place: Diagnostic | Related, uri: str, marks: Marks | None
 ) -> dict[str, Any]:
-    """Write a place as SARIF has it: by its region, or else by its path."""
+    """Return a place for SARIF: by its region, or else by its path."""
     mark = marks.find(place) if marks else None
     location: dict[str, Any] = {"physicalLocation": {"artifactLocation": {"uri": uri}}}
     if mark:
@@ -209,13 +214,13 @@ def _region(mark: Mark) -> dict[str, int]:
 
 
 def _sarif_text(text: str) -> dict[str, str]:
-    """Write a message so that nothing in it is a placeholder or a link."""
+    """Return a message in which nothing is a placeholder or a link."""
     text = text.replace("{", "{{").replace("}", "}}")  # SARIF 2.1.0, 3.11.5
     return {"text": text.replace("](", "] (")}  # ibid., 3.11.6
 
 
 def _uri(name: str) -> str:
-    """Give the URI of a file: a relative one, but for an absolute path."""
+    """Return the URI of a file, which is relative unless the path is absolute."""
     from urllib.parse import quote_from_bytes  # late: nothing else needs it
 
     path = Path(name)
@@ -241,13 +246,3 @@ def _dumps(value: object) -> str:
 
 def _visible(text: str) -> str:
     return _UNREADABLE.sub(lambda char: f"\\u{ord(char[0]):04x}", text)
-
-
-FORMATS: Mapping[str, _Format] = {
-    "text": _text,
-    "concise": _concise,
-    "json": _json,
-    "github": _github,
-    "sarif": _sarif,
-}
-"""The forms there are, by the names that the command line has for them."""
