@@ -11,7 +11,7 @@ PEER_VENV ?= .venv-peer
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint bench bench-peer grammar plan-eval
+.PHONY: help run test test-all lint docs pictures bench bench-peer grammar plan-eval
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,7 +21,7 @@ $(READY): pyproject.toml
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@
 
-run: $(READY) ## lower a fixture that batches over real files, run the result, show what happened
+run: $(READY) ## show a workflow, a mistake in it, lowering, a parallel run, a kill and a resume
 	@$(BIN)/python bench/demo.py
 
 test: $(READY) ## the tests to run while working: few examples, without the slow ones
@@ -35,6 +35,18 @@ lint: $(READY) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+DOCS_READY := $(VENV)/.ready-docs
+
+$(DOCS_READY): $(READY)
+	$(BIN)/pip install --quiet --editable '.[dev,docs]'
+	@touch $@
+
+docs: $(DOCS_READY) ## build the site into site/
+	$(BIN)/mkdocs build --quiet --strict
+
+pictures: $(DOCS_READY) ## make the pictures of the documentation again
+	$(BIN)/python docs/pictures/make.py
 
 bench: $(READY) ## timings, as ratios measured side by side in one run
 	$(BIN)/python -m bench $(ARGS)
