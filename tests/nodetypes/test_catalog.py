@@ -18,7 +18,7 @@ from pflow_lower.nodetypes.catalog import (
     NodeType,
 )
 
-DOCS = ROOT / "docs" / "language.md"
+DOCS = ROOT / "docs"
 BUILT_IN = Catalog().names
 
 built_in = pytest.mark.parametrize("name", BUILT_IN)
@@ -104,20 +104,15 @@ def test_a_built_in_type_is_as_the_docs_say(name: str) -> None:
 
 
 def documented(name: str) -> tuple[dict[str, bool], list[str], str]:
-    """Read § 7: params, and whether they are required; outputs; the primary one."""
-    section = DOCS.read_text("utf-8").partition("\n## § 7 ")[2]
-    if name.endswith("-file"):
-        (row,) = re.findall(rf"^\| `{name}` \| (.+) \| (.+) \|$", section, re.MULTILINE)
-        params, outputs = row
-    else:
-        part = section.partition(f"\n### `{name}`\n")[2].partition("\n### ")[0]
-        tables = dict(
-            re.findall(r"\| (param|output) \| \|\n\|---\|---\|\n((?:\|.*\n)+)", part)
-        )
-        params, outputs = (
-            "\n".join(row.split("|")[1] for row in tables.get(kind, "").splitlines())
-            for kind in ("param", "output")
-        )
+    """Read its page: params, and whether they are required; outputs; the primary one."""
+    page = (DOCS / "reference" / "nodes" / f"{name}.md").read_text("utf-8")
+    tables = dict(
+        re.findall(r"\| (param|output) \| \|\n\|---\|---\|\n((?:\|.*\n)+)", page)
+    )
+    params, outputs = (
+        "\n".join(row.split("|")[1] for row in tables.get(kind, "").splitlines())
+        for kind in ("param", "output")
+    )
     params = re.sub(r"\(.*?\)", "", params)
     return (
         {
@@ -171,7 +166,7 @@ def test_other_types_are_not_known(name: str) -> None:
 
 
 def test_the_outputs_of_a_batch_and_of_a_failure_are_as_the_docs_say() -> None:
-    docs = DOCS.read_text("utf-8")
+    docs = (DOCS / "language.md").read_text("utf-8")
 
     assert all(f'"{output}"' in docs for output in BATCH_OUTPUTS)
     assert "has the outputs `error` and `type` besides its own" in " ".join(
