@@ -43,7 +43,7 @@ $(DOCS_READY): $(READY)
 	@touch $@
 
 docs: $(DOCS_READY) ## build the site into site/
-	$(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 pictures: $(DOCS_READY) ## make the pictures of the documentation again
 	$(BIN)/python docs/pictures/make.py

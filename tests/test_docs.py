@@ -172,7 +172,9 @@ def test_a_block_that_is_wrong_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))], ids=str
+    "page",
+    [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))],
+    ids=lambda page: page.relative_to(ROOT).as_posix(),
 )
 def test_links_lead_to_files(page: Path) -> None:
     text = re.sub(

@@ -104,7 +104,7 @@ def test_a_built_in_type_is_as_the_docs_say(name: str) -> None:
 
 
 def documented(name: str) -> tuple[dict[str, bool], list[str], str]:
-    """Read its page: params, and whether they are required; outputs; the primary one."""
+    """Read its page: params, with whether they are required; outputs; the primary."""
     page = (DOCS / "reference" / "nodes" / f"{name}.md").read_text("utf-8")
     tables = dict(
         re.findall(r"\| (param|output) \| \|\n\|---\|---\|\n((?:\|.*\n)+)", page)
