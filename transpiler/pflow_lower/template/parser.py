@@ -14,7 +14,7 @@ import math
 import pickle
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -40,6 +40,9 @@ MAX_INDEX_DIGITS = 18
 
 MAX_QUOTED = 20
 """How many characters of a template stand on each side of "not" in a message."""
+
+MAX_REMEMBERED = 1000
+"""How many references are remembered, and how many characters one of them has."""
 
 _MARK = re.compile(r"\$\$?[{<]")
 _NAME = re.compile(r"[A-Za-z_]")
@@ -140,7 +143,39 @@ def print_template(parts: tuple[Text | Reference, ...]) -> str:
 
 
 def _reference_at(text: str, start: int) -> "Reference | _Malformed":
-    """Read the reference that begins at `start`, or say why none does."""
+    """Return the reference that begins at `start`, or why there is none."""
+    closing = "}" if text[start + 1] == "{" else ">"
+    stop = text.find(closing, start, start + MAX_REMEMBERED) + 1
+    if stop:
+        found = _reference_of(text[start:stop])
+        if isinstance(found, Reference):
+            return _moved(found, start)
+    return _parse(text, start)
+
+
+@lru_cache(MAX_REMEMBERED)
+def _reference_of(text: str) -> "Reference | _Malformed":
+    """Return the reference that a text is; many are written more than once."""
+    return _parse(text, 0)
+
+
+def _moved(reference: Reference, by: int) -> Reference:
+    operands = (
+        _moved_path(each, by) if isinstance(each, PathOperand) else each
+        for each in reference.operands
+    )
+    return Reference(tuple(operands), by, reference.stop + by)
+
+
+def _moved_path(path: PathOperand, by: int) -> PathOperand:
+    segments = tuple(
+        _moved_path(each, by) if isinstance(each, PathOperand) else each
+        for each in path.segments
+    )
+    return PathOperand(path.name, segments, path.start + by, path.stop + by)
+
+
+def _parse(text: str, start: int) -> "Reference | _Malformed":
     from lark import TextSlice
     from lark.exceptions import UnexpectedInput
 
@@ -165,7 +200,7 @@ def _reference_at(text: str, start: int) -> "Reference | _Malformed":
         blame: Any = error  # lark declares its position as None
         position = blame.pos_in_stream
     except _Malformed as error:
-        return error
+        return error.with_traceback(None)  # which would keep the parser alive
     return _unexpected(parser.accepts(), text, start, position)
 
 
