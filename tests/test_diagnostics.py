@@ -56,7 +56,7 @@ def test_a_pass_may_say_that_an_error_is_only_a_warning() -> None:
         ("\x1b[31mred", r'"\u001b[31mred"'),
         ("", '""'),
         ("x" * 60, f'"{"x" * 60}"'),
-        ("x" * 61, f'"{"x" * 60}…"'),
+        ("x" * 61, f'"{"x" * 59}…"'),
     ],
 )
 def test_a_text_of_the_users_is_quoted(text: str, quoted: str) -> None:

@@ -1,7 +1,7 @@
-"""Every mistake that is reported has a fixture, and what is said about it a golden.
+"""Every mistake that is reported has a fixture, with its report beside it.
 
-A name of a file in `fixtures/invalid` begins with the code of the diagnostic and
-may end in the number of them. Read what has changed after `--snapshot-update`.
+The name of a file in `fixtures/invalid` begins with the code of the diagnostic and may
+end in the number of diagnostics. After `--snapshot-update`, read the difference.
 """
 
 import re
@@ -51,7 +51,7 @@ def outcome(path: Path) -> Outcome:
 
 
 def reported(path: Path) -> tuple[tuple[Diagnostic, ...], str]:
-    """Give the diagnostics of a fixture, and what is shown of them."""
+    """Return the diagnostics of a fixture, and what is shown of them."""
     found = outcome(path)
     return found.diagnostics, render(found.diagnostics, found.origin, found.name)
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from heapq import nsmallest
-from json import dumps
 
 from pflow_lower.source.positions import Location, Path
+from pflow_lower.support import text as text_module
 
 MAX_QUOTED = 60
 """The number of characters of a user's text that a message shows."""
@@ -176,8 +176,7 @@ def report(  # noqa: PLR0913 - what a diagnostic says, in the order it is said
 
 def quote(text: str) -> str:
     """Quote a user's text for a message: on one line, and not too long."""
-    short = text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…"
-    return dumps(short, ensure_ascii=not short.isprintable())
+    return text_module.quote(text, MAX_QUOTED)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

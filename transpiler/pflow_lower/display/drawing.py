@@ -21,9 +21,10 @@ from pflow_lower.ir.workflow import (
     Value,
     Workflow,
 )
+from pflow_lower.support.text import printable, shorten
 
 MAX_LABEL = 40
-"""How many characters of a text a drawing shows."""
+"""The number of characters of a text that a drawing shows."""
 
 AnyWorkflow = Workflow | LoweredWorkflow
 
@@ -68,7 +69,7 @@ def dot(before: Workflow, after: LoweredWorkflow) -> str:
 DRAWINGS: Mapping[str, Callable[[Workflow, LoweredWorkflow], str]] = MappingProxyType(
     {"mermaid": mermaid, "dot": dot}
 )
-"""The ways to draw, by the name of the option."""
+"""The drawing languages, by the name of the option."""
 
 
 def _label(node: Step) -> Iterator[str]:
@@ -81,7 +82,7 @@ def _label(node: Step) -> Iterator[str]:
 
 
 def _unit(batch: Batch) -> str:
-    """Say what one item is."""
+    """Return what one item is."""
     if stream := batch.stream:
         return f"{STREAMS[stream.form]} of {_text(stream.path)}"
     if isinstance(batch.items, Array):
@@ -105,12 +106,12 @@ def _is_default(edge: Edge) -> bool:
 
 
 def _names(workflow: AnyWorkflow, prefix: str) -> dict[str, str]:
-    """Give each node a name that no drawing language can take for anything else."""
+    """Return a name for each node that is safe in every drawing language."""
     return {node.id: f"{prefix}{number}" for number, node in enumerate(workflow.nodes)}
 
 
 def _mermaid_text(text: str) -> str:
-    """Write text so that Mermaid shows it as it is: all but letters as entities."""
+    """Return text that Mermaid shows as it is: entities for all but letters."""
     return "".join(
         char if char.isalnum() or char in " _-.:," else f"#{ord(char)};"
         for char in _short(text)
@@ -122,8 +123,4 @@ def _dot_text(text: str) -> str:
 
 
 def _short(text: str) -> str:
-    """Cut a text, and put it on one line of printable characters."""
-    cut = text if len(text) <= MAX_LABEL else f"{text[: MAX_LABEL - 1]}…"
-    return "".join(
-        char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in cut
-    )
+    return printable(shorten(text, MAX_LABEL))

@@ -1,25 +1,24 @@
-"""Show diagnostics as text: each with the line it is about, and carets under the place.
+"""Show diagnostics as text: each with its line, and carets under the place.
 
     docs.json:9:29: error[PFL301]: no node or input is called "sumarize"
       9 |       "prompt": "Merge: ${sumarize.results}"
         |                           ^^^^^^^^ did you mean "summarize"?
 
-A second place that helps to see the mistake is shown below, dashes under it:
+A second place that helps to understand the mistake follows, with dashes under it:
 
-    docs.json:12:13: error[PFL201]: the id "check" is taken: nodes[0] has it
+    docs.json:12:13: error[PFL201]: the id "check" is already used by nodes[0]
       12 |       "id": "check",
-         |             ^^^^^^^ give each node an id of its own
+         |             ^^^^^^^ give each node a unique id
        4 |       "id": "check",
          |             ------- the first is here
 
-A workflow that was given as an object has no lines; its paths say where it is:
+A workflow that was given as an object has no lines; a path says where the mistake is:
 
     workflow: error[PFL301] at nodes[1].params.prompt: no node or input is called ...
       hint: did you mean "summarize"?
 
-Whatever the text holds, what is shown is printable: a control character cannot
-play tricks on a terminal, and the carets stand where they should. Colour adds
-nothing but its own codes.
+Whatever the text contains, the output is printable: a control character cannot affect
+the terminal, and the carets are in the right columns. Colour adds only its own codes.
 """
 
 import re
@@ -34,10 +33,10 @@ from pflow_lower.document.document import Document
 from pflow_lower.source.positions import Path, Position, Source
 
 MAX_EXCERPT = 100
-"""How many characters of a line are shown: of a longer one, those around the place."""
+"""The number of characters shown of a line; of a longer one, those at the place."""
 
 _BEFORE = 40
-"""How many of them stand before the place."""
+"""The number of them before the place."""
 
 _BOLD, _BLUE, _CYAN = "1", "1;34", "36"
 _STYLES = {Severity.ERROR: "1;31", Severity.WARNING: "1;33"}
@@ -45,22 +44,22 @@ _PLAIN_KEY = re.compile(r"[^\W\d][\w-]*")
 _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|\\u[0-9a-fA-F]{4}|\\.|[-+.\w]+')
 
 _Paint: TypeAlias = Callable[[str, str], str]
-"""Gives a text in a style, which is the number of an escape sequence."""
+"""Returns a text in a style, which is the number of an escape sequence."""
 
 
 class Terminal(Protocol):
-    """What can tell whether it is a terminal."""
+    """A stream that may be a terminal."""
 
     def isatty(self) -> bool:
-        """Tell whether somebody looks on."""
+        """Return whether the stream is a terminal."""
 
 
 def wants_color(
     choice: str, stream: Terminal | None, environ: Mapping[str, str]
 ) -> bool:
-    """Tell whether to colour what goes to a stream: "always", "never" or "auto".
+    """Return whether to colour output to a stream: "always", "never" or "auto".
 
-    With "auto" it is for the environment to say, and else for terminals only. A
+    With "auto" the environment decides; if it does not, only terminals get colour. A
     stream that Python found closed is None.
     """
     if choice != "auto":
@@ -83,7 +82,7 @@ def render(
 ) -> str:
     """Show diagnostics that have been placed, one below the other.
 
-    `origin` is what they are about, and `name` what to call it if it has no text.
+    `origin` is what they are about, and `name` its name if it has no text.
     """
     marks = Marks.of(origin)
     shown_name = marks.source.name if marks else name
@@ -92,7 +91,7 @@ def render(
 
 
 def headline(one: Diagnostic, name: str, *, color: bool = False) -> str:
-    """Say in one line where something is wrong, and what."""
+    """Return the first line of a diagnostic: where it is, and what is wrong."""
     paint = _paint(color)
     kind = paint(f"{one.severity}[{one.code}]", _STYLES[one.severity])
     message = _printable(one.message)
@@ -106,7 +105,7 @@ def headline(one: Diagnostic, name: str, *, color: bool = False) -> str:
 
 
 def path_text(path: Path) -> str:
-    """Write a path as people do: `nodes[1].params["a key"]`."""
+    """Return a path in the usual notation: `nodes[1].params["a key"]`."""
     text = ""
     for step in path:
         if isinstance(step, int):
@@ -117,7 +116,7 @@ def path_text(path: Path) -> str:
 
 
 class Mark(NamedTuple):
-    """Some characters of a line, where to look for a mistake; there is always one."""
+    """The characters of a line that a mistake is in; at least one."""
 
     line: int
     column: int
@@ -133,28 +132,28 @@ class Marks:
 
     @classmethod
     def of(cls, origin: Document | Source | None) -> "Marks | None":
-        """Give the marks of the text that something comes from, if it has one."""
+        """Return the marks of the text of an origin, or None if it has no text."""
         if isinstance(origin, Document):
             return cls(origin.source, origin) if origin.source else None
         return cls(origin) if origin else None
 
     @cached_property
     def line(self) -> Callable[[int], str]:
-        """A function that gives the line of a number."""
+        """A function that returns the line of a number."""
         return cache(self.source.line)
 
     def find(self, place: Diagnostic | Related) -> Mark | None:
-        """Give the characters of a place, or None for one that has no line."""
+        """Return the characters of a place, or None if it has no line."""
         if place.line is None or place.column is None:
             return None
         position = Position(place.line, place.column)
         return Mark(place.line, place.column, max(self._length(place, position), 1))
 
     def _length(self, place: Diagnostic | Related, position: Position) -> int:
-        """Tell how many characters a place has: of a container, it is the bracket.
+        """Return the number of characters of a place; of a container, the bracket.
 
-        One that does not stand where its location is (a key that is given twice, a
-        mistake of syntax) is about the token that begins there.
+        If the place is not at its location (a duplicate key, a syntax error), it is the
+        token that begins there.
         """
         span = self.document.span(place.location) if self.document else None
         if span is None or self.source.position(span.start) != position:
@@ -165,7 +164,7 @@ class Marks:
 
 
 class _Underline(NamedTuple):
-    """What to put below a line: signs under a mark, and a note behind them."""
+    """What to show below a line: signs under a mark, and a note after them."""
 
     mark: Mark
     sign: str
@@ -176,7 +175,7 @@ class _Underline(NamedTuple):
 
 @dataclass(frozen=True)
 class _Excerpts:
-    """The lines of a text, to be shown with what is wrong in them."""
+    """The lines of a text, shown with the mistakes in them."""
 
     name: str
     marks: Marks | None
@@ -224,7 +223,7 @@ def _underlines(one: Diagnostic, marks: Marks) -> Iterator[_Underline]:
 
 
 def _excerpt(line: str, mark: Mark) -> tuple[str, str, int]:
-    """Give what to show of a line, what to put before the signs, and their number."""
+    """Return the excerpt of a line, the gap before the signs, and their number."""
     start = mark.column - 1
     first, last = _window(len(line), start)
     more_before = "…" if first else ""
@@ -239,7 +238,7 @@ def _excerpt(line: str, mark: Mark) -> tuple[str, str, int]:
 
 
 def _window(length: int, start: int) -> tuple[int, int]:
-    """Choose the part of a line of some length to show, so that `start` is in it."""
+    """Return the part of a line to show, so that `start` is in it."""
     if length <= MAX_EXCERPT:
         return 0, length
     first = min(max(start - _BEFORE, 0), length - MAX_EXCERPT)
@@ -247,19 +246,19 @@ def _window(length: int, start: int) -> tuple[int, int]:
 
 
 def _columns(char: str) -> int:
-    """Tell how wide a character is shown on a terminal."""
+    """Return the width of a character on a terminal."""
     if category(char) in ("Mn", "Me"):
         return 0
     return sum(2 if east_asian_width(one) in "WF" else 1 for one in _glyph(char))
 
 
 def _glyph(char: str) -> str:
-    """Give what to show for a character of an excerpt, where a tab stays one."""
+    """Return what to show for a character of an excerpt, where a tab stays a tab."""
     return char if char == "\t" else _printable(char)
 
 
 def _printable(text: str) -> str:
-    """Write out what a terminal would not show, or would obey."""
+    """Return text in which what a terminal would not show, or obey, is written out."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else _picture(char) for char in text)
