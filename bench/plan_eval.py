@@ -1,7 +1,7 @@
-"""Score a model by what the planner gets out of it: `make plan-eval MODEL=name`.
+"""Score the workflows that a model plans: `make plan-eval MODEL=name`.
 
 Prints a line for each request and the totals, each as right/asked. A model is asked up
-to three times for each of 40 requests, so it may take a while, and cost something.
+to three times for each of 40 requests, which may take long and cost money.
 """
 
 import argparse
@@ -16,13 +16,13 @@ _WIDTH = 60
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Ask, print, add up."""
+    """Ask the model, print the scores, and print their totals."""
     parser = argparse.ArgumentParser(prog="plan-eval", description="Score a model.")
-    parser.add_argument("--model", default="", help='one that "llm models" lists')
+    parser.add_argument("--model", default="", help='a model that "llm models" lists')
     parser.add_argument("--attempts", type=int, default=3, help="of each request")
     given = parser.parse_args(arguments)
     if not given.model:
-        parser.error("say which model: make plan-eval MODEL=name")
+        parser.error("no model is given: make plan-eval MODEL=name")
     if given.attempts < 1:
         parser.error("--attempts must be at least 1")
     print(_row("", ("attempts", *Score._fields)), flush=True)
@@ -42,7 +42,7 @@ _GROUPS: dict[str, Callable[[Expected], bool]] = {
 
 
 def totals(name: str, scores: Sequence[Score]) -> str:
-    """Give the line that adds up some scores."""
+    """Return the line with the totals of some scores."""
     cells = [""]
     for column in zip(*scores, strict=True):
         asked = [one for one in column if one is not None]

@@ -1,7 +1,7 @@
-"""How well a workflow does what a request asks for, as far as its pattern goes.
+"""Score whether a workflow has the pattern that a request asks for.
 
-A request that is about several items says where they are to come from. Whether what
-is done to them is any good is for people to judge.
+A request about several items says where the items should come from. Whether the nodes
+do the right thing with them is for people to judge.
 """
 
 import json
@@ -23,19 +23,18 @@ _NAME = re.compile(r"\$[{<]([A-Za-z_][\w-]*)")
 class Expected:
     """A request, and the pattern that answers it.
 
-    Of `items` and `values` one is given where a batch is due. `items` are the kinds
-    that will do: "array" (one that is written out), "input", "node" (what an earlier
-    node gives), or what a stream reads. `values` are the items themselves, each in
-    all its spellings.
+    If a batch is due, either `items` or `values` is given. `items` are the sources that
+    are right: "array" (written out), "input", "node" (the output of an earlier node),
+    or the key of a stream. `values` are the items themselves, each in all spellings.
     """
 
     request: str
     items: tuple[str, ...] = ()
     values: tuple[tuple[str, ...], ...] = ()
     mentions: tuple[str, ...] = ()
-    """What has to stand in the items, or in the nodes that they come from."""
+    """What must occur in the items, or in the nodes that they come from."""
     parallel: bool | None = None
-    """Whether several at a time is right; None where either is."""
+    """Whether the batch should be parallel; None if both are right."""
 
     @property
     def batch(self) -> bool:
@@ -44,7 +43,7 @@ class Expected:
 
 
 class Score(NamedTuple):
-    """What is right about a workflow; None where there is nothing to ask."""
+    """What is right about a workflow; None for a question that does not apply."""
 
     lowers: bool
     batch: bool
@@ -54,12 +53,12 @@ class Score(NamedTuple):
 
     @property
     def points(self) -> int:
-        """How many of them are right."""
+        """The number of right answers."""
         return sum(one is True for one in self)
 
 
 def read_requests() -> tuple[Expected, ...]:
-    """Give the requests that models are measured by."""
+    """Return the requests by which models are scored."""
     return tuple(
         Expected(**{name: _frozen(value) for name, value in each.items()})
         for each in json.loads(REQUESTS.read_text("utf-8"))
@@ -67,9 +66,9 @@ def read_requests() -> tuple[Expected, ...]:
 
 
 def score(expected: Expected, ir: Mapping[str, Any] | None) -> Score:
-    """Score the workflow that came of a request, None if none came.
+    """Score the workflow for a request; None if there is no workflow.
 
-    One that does not lower gets nothing. Of several batches the best one counts.
+    A workflow that does not lower has no points. Of several batches the best counts.
     """
     lowered = _lowered(ir)
     batches = [
@@ -109,7 +108,7 @@ def _of_batch(
 
 
 def _are_right(expected: Expected, items: Any, ir: Mapping[str, Any]) -> bool:
-    """Tell whether a batch goes over what the request is about."""
+    """Return whether the items of a batch are those of the request."""
     origin = "\n".join([json.dumps(items), *_origins(items, ir)])
     if expected.values:
         return _hold(items, expected.values, ir, origin)
@@ -119,7 +118,7 @@ def _are_right(expected: Expected, items: Any, ir: Mapping[str, Any]) -> bool:
 
 
 def _kind(items: Any, ir: Mapping[str, Any]) -> str:
-    """Say where items come from: "array", "input", "node", or what stream it is."""
+    """Return the source of items: "array", "input", "node", or the key of a stream."""
     if isinstance(items, list):
         return "array"
     if isinstance(items, dict):
@@ -131,9 +130,9 @@ def _kind(items: Any, ir: Mapping[str, Any]) -> str:
 def _hold(
     items: Any, values: tuple[tuple[str, ...], ...], ir: Mapping[str, Any], origin: str
 ) -> bool:
-    """Tell whether items are just these values, as far as can be seen.
+    """Return whether items are exactly these values, as far as can be known.
 
-    What a node makes of its params cannot be: there the values have to stand in it.
+    The output of a node cannot be known: there the values must occur in the node.
     """
     if _kind(items, ir) == "input":
         name = _NAME.search(items)
@@ -152,7 +151,7 @@ def _mentions(text: str, spellings: tuple[str, ...]) -> bool:
 
 
 def _origins(value: Any, ir: Mapping[str, Any]) -> Iterator[str]:
-    """Give the text of all nodes and inputs that a value comes from, if indirectly."""
+    """Yield the text of all nodes and inputs that a value depends on."""
     named = {node["id"]: node for node in ir["nodes"]} | ir.get("inputs", {})
     ahead = [json.dumps(value)]
     while ahead:

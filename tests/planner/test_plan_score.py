@@ -207,7 +207,7 @@ def test_a_scripted_model_is_scored(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", ""], "say which model: make plan-eval MODEL=name"),
+        (["--model", ""], "no model is given: make plan-eval MODEL=name"),
         (
             ["--model", "no-such-model"],
             "plan-eval: error: Unknown model: no-such-model",

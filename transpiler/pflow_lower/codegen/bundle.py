@@ -111,14 +111,8 @@ class _Contents:
         return {
             name: "compiled" if _top(name) in self._compiled else "not found"
             for name in sorted(modules)
-            if not self._has(name)
+            if not self.files.keys() & {*_files_of(name)}
         }
-
-    def _has(self, module: str) -> bool:
-        path = module.replace(".", "/")
-        return f"{path}.py" in self.files or any(
-            name.startswith(f"{path}/") for name in self.files
-        )
 
     def _add(self, unit: str, importer: str) -> list[str]:
         """Add a module or a package; return which of its files are Python source."""
@@ -142,11 +136,11 @@ class _Contents:
         if spec.submodule_search_locations is None:
             files = {f"{name}.py": Path(spec.origin or "")}
         else:
-            # A folder that is no regular package may hold anything besides modules.
+            # A folder without `__init__.py` may contain much that is no module.
             pattern = "*" if spec.origin else "*.py"
             files = {
                 f"{name}/{file.relative_to(folder).as_posix()}": file
-                for folder in spec.submodule_search_locations
+                for folder in reversed([*spec.submodule_search_locations])
                 for file in Path(folder).rglob(pattern)
                 if file.parent.name != "__pycache__"
             }
@@ -160,11 +154,13 @@ class _Contents:
 
 def _own_files(module: str) -> dict[str, bytes]:
     """Return the file of a module of this package, if there is such a module."""
+    found = (name for name in _files_of(module) if (_ROOT / name).is_file())
+    return {name: (_ROOT / name).read_bytes() for name in found}
+
+
+def _files_of(module: str) -> tuple[str, str]:
     path = module.replace(".", "/")
-    for name in (f"{path}.py", f"{path}/__init__.py"):
-        if (_ROOT / name).is_file():
-            return {name: (_ROOT / name).read_bytes()}
-    return {}
+    return f"{path}.py", f"{path}/__init__.py"
 
 
 def _units(name: str) -> Iterator[str]:
