@@ -295,3 +295,18 @@ def test_a_key_with_a_secret_in_it_is_known_again_and_not_written(
     assert run(step, journal)["b"] == first
     assert work.new() == []
     assert b"MARKED" not in journal.read_bytes()
+
+
+@both_kinds
+def test_the_params_of_an_item_are_made_once_for_journal_and_attempt(
+    journal: Path, is_async: bool
+) -> None:
+    made = Counted()
+
+    def params_for(self: BatchStep, scope: Scope) -> dict[str, Any]:
+        return {"item": made(scope.lookup("item"))}
+
+    for _ in range(2):
+        step = batch_of(either_node_of(str, is_async), [1, 2], params_for=params_for)
+        run_flow(WorkflowFlow(start=step), {}, journal=journal)
+        assert made.new() == [1, 2]

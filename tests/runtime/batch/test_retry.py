@@ -410,3 +410,23 @@ def test_an_error_action_is_tried_again_by_its_status() -> None:
     node_type = node_that_ends_with(busy, gone)
     step = batch_of(node_type, [1], retry=retry, error_handling="continue")
     assert run(step)["b"]["errors"][0]["error"] == "b"
+
+
+@both_kinds
+def test_an_attempt_has_params_that_no_other_one_has_changed(is_async: bool) -> None:
+    found: list[Any] = []
+
+    def work(item: list[int]) -> None:
+        found.append([*item])
+        item.append(0)
+        raise OSError
+
+    step = batch_of(
+        either_node_of(work, is_async),
+        [1],
+        params_for=lambda self, scope: {"item": [scope.lookup("item")]},
+        retry=Retry(max_attempts=3),
+        error_handling="continue",
+    )
+    run(step)
+    assert found == [[1], [1], [1]]

@@ -61,7 +61,7 @@ def as_items(value: Any, source: str, kind: str | None = None) -> AnyItems:
     return list(value) if isinstance(value, list) else value
 
 
-def is_read_once(items: AnyItems) -> bool:
+def is_one_shot(items: AnyItems) -> bool:
     """Tell whether items can be had but once, as those of a generator."""
     return isinstance(items, AsyncIterable | Iterator)
 
@@ -75,7 +75,7 @@ def check_items(items: AnyItems, limit: float, keys: Keys | None) -> None:
     if isinstance(items, Sized) and len(items) > limit:
         raise too_many(limit)
     unknown = not isinstance(items, Sized) and limit < float("inf")
-    if not (keys or unknown) or not isinstance(items, Iterable) or is_read_once(items):
+    if not (keys or unknown) or not isinstance(items, Iterable) or is_one_shot(items):
         return
     for index, item in enumerate(items):
         if index >= limit:

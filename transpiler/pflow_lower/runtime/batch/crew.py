@@ -53,7 +53,7 @@ class Crew(Protocol):
     async def settled(self, future: "Future[None]") -> None:
         """Wait for what another thread does, which cannot be cancelled."""
 
-    async def breathe(self) -> None:
+    async def yield_control(self) -> None:
         """Let others run."""
 
     def stop_others(self) -> None:
@@ -101,7 +101,7 @@ class _Tasks(Crew):
                 await asyncio.shield(done)
         done.result()
 
-    async def breathe(self) -> None:
+    async def yield_control(self) -> None:
         await asyncio.sleep(0)
 
     def stop_others(self) -> None:
@@ -163,7 +163,7 @@ class _Threads(Crew):
     async def settled(self, future: "Future[None]") -> None:
         future.result()
 
-    async def breathe(self) -> None:
+    async def yield_control(self) -> None:
         pass
 
     def stop_others(self) -> None:

@@ -113,22 +113,28 @@ class BatchRun:
                 else:
                     await self._run_or_recall(index, item, scope)
                 if index % _YIELD_EVERY == 0:
-                    await self._crew.breathe()
+                    await self._crew.yield_control()
 
     async def _run_or_recall(self, index: int, item: Any, scope: Scope) -> None:
         """Run an item, unless the journal knows its result."""
-        identity = self._identity(index, scope)
+        params, identity = self._identified(index, scope)
         if identity is None or not self._is_known(identity):
-            await self._run_item(index, item, scope, identity)
+            await self._run_item(index, item, scope, params, identity)
 
     async def _run_item(
-        self, index: int, item: Any, scope: Scope, identity: Identity | None = None
+        self,
+        index: int,
+        item: Any,
+        scope: Scope,
+        params: dict[str, Any] | None = None,
+        identity: Identity | None = None,
     ) -> None:
         """Run an item until an attempt succeeds, or there is none left."""
         attempt = 1
         while True:
             try:
-                params = self._params_for(scope)
+                if params is None:
+                    params = self._params_for(scope)
                 if self._is_watched and not await self._may_start(index, attempt):
                     return
                 action, outputs = await self._call(params, self._shared)
@@ -142,6 +148,7 @@ class BatchRun:
                 if not await self._waits_for_retry(index, error, attempt):
                     return
                 attempt += 1
+                params = None  # the node may have changed those that it was given
             else:
                 if self._is_alone:
                     self.items.succeed(index, result)
@@ -202,16 +209,22 @@ class BatchRun:
             self.tell(ItemStarted, index, attempt)
         return True
 
-    def _identity(self, index: int, scope: Scope) -> Identity | None:
-        """Give what a journal knows an item by; None where it has no params."""
+    def _identified(
+        self, index: int, scope: Scope
+    ) -> tuple[dict[str, Any] | None, Identity | None]:
+        """Return the params of an item, and what the journal knows it by.
+
+        Both are None where they cannot be made.
+        """
         assert self._recall is not None
         try:
-            params = self._step.params_for(scope)
-            return self._recall.identify(index, self._key(scope), params)
+            params = self._params_for(scope)
+            key = as_text(self._step.key_for(scope))
+            return params, self._recall.identify(index, key, params)
         except JournalError:
             raise
         except Exception:  # the attempt will fail for the same reason, and say so
-            return None
+            return None, None
 
     def _is_known(self, identity: Identity) -> bool:
         """Take the result of an item from the journal, if it is there."""
@@ -222,9 +235,6 @@ class BatchRun:
         self.items.succeed(identity.index, decode(found))
         self.tell(ItemFinished, identity.index, None, journaled=True)
         return True
-
-    def _key(self, scope: Scope) -> str:
-        return as_text(self._step.key_for(scope))
 
     def _result(self, item: Any, action: str, outputs: dict[str, Any]) -> Any:
         """Give what one result of the batch is: `docs/language.md` § 3."""

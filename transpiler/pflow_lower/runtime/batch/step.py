@@ -18,7 +18,7 @@ from pflow_lower.runtime.batch.admission import (
     Keys,
     as_items,
     check_items,
-    is_read_once,
+    is_one_shot,
 )
 from pflow_lower.runtime.batch.crew import BatchOver
 from pflow_lower.runtime.batch.items import FiledItems, Items
@@ -73,7 +73,7 @@ class BatchStep(BatchSettings, AsyncParallelBatchNode):
             keys = Keys(self._key_of(shared)) if self.has_keys() else None
             check_items(found, self.item_limit(), keys)
             items = self._collected(found, total, self.results_to_for(Scope(shared)))
-            keys = keys if is_read_once(found) else None
+            keys = keys if is_one_shot(found) else None
         except Exception as error:  # it follows the error edge
             items, failure = Items(()), error
         run = BatchRun(self, shared, items, total, recall)
