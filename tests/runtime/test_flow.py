@@ -79,7 +79,7 @@ def test_inputs_are_checked_all_at_once_before_anything_runs() -> None:
     with pytest.raises(InputError) as caught:
         run(flow, shared)
     assert str(caught.value) == (
-        'wrong inputs: "topic" is required, and not given; '
+        'wrong inputs: "topic" is required but not given; '
         '"count" must be int, not a boolean; "tags" must be array, not a string'
     )
     assert "a" not in shared
@@ -288,7 +288,9 @@ def test_an_entry_point_that_is_no_node_is_refused(
     monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     give_entry_point(monkeypatch, "odd", value)
-    with pytest.raises(UnknownNodeTypeError, match=f'"odd" is {value}, no PocketFlow'):
+    with pytest.raises(
+        UnknownNodeTypeError, match=f'"odd" is {value}, not a PocketFlow'
+    ):
         run(WorkflowFlow(start=step("a", "odd")))
 
 

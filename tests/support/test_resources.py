@@ -89,7 +89,7 @@ def test_what_does_not_close_is_logged_and_the_rest_is_closed(
     with caplog.at_level(logging.WARNING, "pflow_lower"):
         assert asyncio.run(run()) == "result"
     assert events == ["open Thing", "open Broken", "close Thing"]
-    assert caplog.messages == ["closing what the run shared failed"]
+    assert caplog.messages == ["closing a shared resource failed"]
 
 
 def test_inside_of_another_one_the_outer_one_closes() -> None:

@@ -88,7 +88,7 @@ def test_what_json_has_no_form_for_runs_again_and_that_is_said_once(
     results = [0, date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 3)]
     assert run(step, journal)["b"]["results"] == results
     assert caplog.messages == [
-        'node "b": a result is date, or holds what JSON has no form for; it cannot be '
+        'node "b": a result is date, or holds what JSON cannot represent; it cannot be '
         "kept in the journal, and its item will run again"
     ]
     assert work.new() == [0, 1, 2, 3]
@@ -231,7 +231,7 @@ def test_params_that_are_too_deep_end_the_run(journal: Path, is_async: bool) -> 
     batch = batch_of(node, [item])
     for start in (batch, step_of(type(batch)), step_of(node, item=item)):
         start.next(step_of(node, "e"), "error")
-        with pytest.raises(JournalError, match="up to 200 deep"):
+        with pytest.raises(JournalError, match="up to 200 levels deep"):
             run(start, journal)
     assert work.items == []
 

@@ -347,9 +347,9 @@ class TestRefusals:
             ("folder/", "it ends in /, as only folders do"),
             ("new/", "it ends in /, as only folders do"),
             ("blocked", "Is a directory"),
-            ("pipe", "pipe is no regular file"),
-            ("/dev/null", "/dev/null is no regular file"),
-            ("/dev/stdout", "/dev/stdout is no regular file"),
+            ("pipe", "pipe is not a regular file"),
+            ("/dev/null", "/dev/null is not a regular file"),
+            ("/dev/stdout", "/dev/stdout is not a regular file"),
             ("loop", "Too many levels of symbolic links"),
             ("f/r.jsonl", "Not a directory"),
             ("n" * 250, "File name too long"),
@@ -467,7 +467,7 @@ print(results.keep())
         ended = python(LIMITED + program)
         message = (
             "cannot write results to r.jsonl: File too large; "
-            "what is there so far is in r.jsonl.partial"
+            "the results so far are in r.jsonl.partial"
         )
         assert ended.stderr == ""
         assert ended.stdout.splitlines() == [
@@ -541,7 +541,7 @@ print(results.keep())
         results = ResultsFile("r.jsonl")
         results.put(0, {"result": 1})
         os.mkdir("r.jsonl")
-        with pytest.raises(ResultsFileError, match="Is a directory; what is there so"):
+        with pytest.raises(ResultsFileError, match="Is a directory; the results so"):
             results.finish(1)
         assert len(read(results.keep())) == 1
 

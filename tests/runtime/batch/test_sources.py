@@ -174,12 +174,18 @@ class TestFiles:
     @pytest.mark.parametrize(
         ("content", "place"),
         [
-            (b"\xff", "1:1: this is no UTF-8: the byte 0xff"),
-            (b'1\n"\xc3\xa9\xe2\x82"\n3\n', "2:3: this is no UTF-8: the byte 0xe2"),
-            (b"1\n\xed\xa0\x80\n", "2:1: this is no UTF-8: the byte 0xed"),
-            ("\ufeff1\n".encode() + b"\xef", "2:1: this is no UTF-8: the byte 0xef"),
-            (b"\xef\xbb\xbf1\xff", "1:2: this is no UTF-8: the byte 0xff"),
-            ("1\n".encode("utf-16"), "1:1: this is no UTF-8: the byte 0xff"),
+            (b"\xff", "1:1: this is not valid UTF-8: the byte 0xff"),
+            (
+                b'1\n"\xc3\xa9\xe2\x82"\n3\n',
+                "2:3: this is not valid UTF-8: the byte 0xe2",
+            ),
+            (b"1\n\xed\xa0\x80\n", "2:1: this is not valid UTF-8: the byte 0xed"),
+            (
+                "\ufeff1\n".encode() + b"\xef",
+                "2:1: this is not valid UTF-8: the byte 0xef",
+            ),
+            (b"\xef\xbb\xbf1\xff", "1:2: this is not valid UTF-8: the byte 0xff"),
+            ("1\n".encode("utf-16"), "1:1: this is not valid UTF-8: the byte 0xff"),
         ],
     )
     def test_bytes_that_are_no_utf_8_are_an_error_that_says_where(
@@ -243,21 +249,21 @@ class TestJsonLines:
     @pytest.mark.parametrize(
         ("line", "place"),
         [
-            ("{'a': 1}", ":2: this is no JSON: "),
-            ("[1, 2", ":6: this is no JSON: "),
-            ('  {"a": }', ":9: this is no JSON: "),
-            ('{"é": x}', ":7: this is no JSON: "),
-            ("{} {}", ":4: this is no JSON: Extra data"),
-            ("[1],", ":4: this is no JSON: Extra data"),
-            ('"a\x07b"', ":3: this is no JSON: "),
-            ("\xa01", ":1: this is no JSON: "),
-            ("\ufeff1", ":1: this is no JSON: "),
-            ('  ["NaN", NaN]', ":11: NaN is no JSON"),
-            ('{"a\\"": -Infinity}', ":9: -Infinity is no JSON"),
-            ('["1e400", 1e400]', ":11: no number can be as large as this"),
-            ("[-1" + "0" * 400 + ".0]", ":2: no number can be as large as this"),
+            ("{'a': 1}", ":2: this is not valid JSON: "),
+            ("[1, 2", ":6: this is not valid JSON: "),
+            ('  {"a": }', ":9: this is not valid JSON: "),
+            ('{"é": x}', ":7: this is not valid JSON: "),
+            ("{} {}", ":4: this is not valid JSON: Extra data"),
+            ("[1],", ":4: this is not valid JSON: Extra data"),
+            ('"a\x07b"', ":3: this is not valid JSON: "),
+            ("\xa01", ":1: this is not valid JSON: "),
+            ("\ufeff1", ":1: this is not valid JSON: "),
+            ('  ["NaN", NaN]', ":11: NaN is not valid JSON"),
+            ('{"a\\"": -Infinity}', ":9: -Infinity is not valid JSON"),
+            ('["1e400", 1e400]', ":11: this number is too large"),
+            ("[-1" + "0" * 400 + ".0]", ":2: this number is too large"),
             ('[1, "", ' + "9" * 5000 + "]", ":9: an integer has too many digits"),
-            ("[" * 200_000, ": this JSON is nested too deep"),
+            ("[" * 200_000, ": this JSON is nested too deeply"),
             ('{"a": {"b": 1, "c": 2, "b": 3}}', ': an object has the key "b" more th'),
         ],
     )
@@ -269,7 +275,7 @@ class TestJsonLines:
 
     def test_a_last_line_that_is_cut_off_is_an_error(self, written: Written) -> None:
         path = written('{"a": "one"}\n{"a": "tw')
-        assert refusal("jsonl", path).startswith("f:2:7: this is no JSON: ")
+        assert refusal("jsonl", path).startswith("f:2:7: this is not valid JSON: ")
 
     def test_a_limit_on_digits_that_was_lifted_is_lifted(
         self, written: Written
@@ -335,8 +341,8 @@ class TestCsv:
             ("a,b\n1,2\n3\n", "3: the row has 1 cells, the header 2"),
             ('a,b\n"1\n1",2\n\n3,4,5\n', "5: the row has 3 cells, the header 2"),
             ('a,b\n1,2\n"3\n3",4,\n', "3: the row has 3 cells, the header 2"),
-            ('a,b\n1,2\n3,"4\n5,6\n', "3: this row is no CSV: "),
-            ('a,b\n1,"2"x\n', "2: this row is no CSV: "),
+            ('a,b\n1,2\n3,"4\n5,6\n', "3: this row is not valid CSV: "),
+            ('a,b\n1,"2"x\n', "2: this row is not valid CSV: "),
         ],
     )
     def test_what_is_no_table_is_an_error_that_says_where(

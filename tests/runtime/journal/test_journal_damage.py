@@ -56,7 +56,7 @@ def complaint(content: bytes) -> str:
         return ""
 
 
-KNOWN = ("is damaged: ", "is no journal, ", "is a database, ", "was ")
+KNOWN = ("is damaged: ", "is not a journal but ", "is a database, ", "was ")
 """Bytes of the header also say what kind of file it is, and of which version."""
 
 
@@ -80,7 +80,7 @@ def test_a_file_that_is_cut_off(whole: Path, at: float) -> None:
     content = whole.read_bytes()
     end = max(1, int(at * len(content)))
     message = complaint(content[:end])
-    assert message.startswith("is damaged: " if end >= 100 else "is no journal, ")
+    assert message.startswith("is damaged: " if end >= 100 else "is not a journal but ")
 
 
 def test_a_page_of_zeros_is_found_when_the_file_is_opened(whole: Path) -> None:
@@ -99,6 +99,6 @@ def test_a_changed_result_is_found_when_it_is_read(tmp_path: Path, whole: Path) 
         with pytest.raises(JournalError) as raised:
             batch.find("7", digest_of(7))
     assert str(raised.value) == (
-        f'the journal "{path}" is damaged: give another journal, or save what it '
-        "holds with the command .recover of sqlite3 (the row of 'sum', '7')"
+        f'the journal "{path}" is damaged: use another journal, or recover its '
+        "contents with the command .recover of sqlite3 (the row of 'sum', '7')"
     )

@@ -92,7 +92,8 @@ class TestWhatItMayNotBe:
     def test_without_a_folder(self, tmp_path: Path) -> None:
         path = tmp_path / "no" / "run.sqlite"
         assert refusal(path) == (
-            f'the journal "{path}" cannot be made: there is no folder "{path.parent}"'
+            f'the journal "{path}" cannot be created: there is no folder '
+            f'"{path.parent}"'
         )
         assert not path.parent.exists()
 
@@ -103,14 +104,14 @@ class TestWhatItMayNotBe:
 
     def test_what_is_no_regular_file(self, tmp_path: Path) -> None:
         os.mkfifo(path := tmp_path / "run.sqlite")
-        assert refusal(path).endswith("cannot be opened: it is no regular file")
-        assert refusal("/dev/null").endswith("it is no regular file")
+        assert refusal(path).endswith("cannot be opened: it is not a regular file")
+        assert refusal("/dev/null").endswith("it is not a regular file")
 
     def test_below_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "f").touch()
         assert refusal(path := tmp_path / "f" / "g") == (
             f'the journal "{path}" cannot be opened: check its path, and that its '
-            "folder may be written to (Not a directory)"
+            "folder is writable (Not a directory)"
         )
 
     def test_a_path_with_a_nul(self) -> None:
@@ -125,8 +126,8 @@ class TestWhatItMayNotBe:
         (path := tmp_path / "run.sqlite").write_bytes(content)
         with refused(path):
             assert refusal(path) == (
-                f'the journal "{path}" is no journal, but another file: '
-                "give another path"
+                f'the journal "{path}" is not a journal but another file: '
+                "use another path"
             )
 
     @pytest.mark.parametrize("mode", ["delete", "wal"])
@@ -138,7 +139,7 @@ class TestWhatItMayNotBe:
             connection.commit()
             with refused(path):
                 assert refusal(path).endswith(
-                    "is a database, but no journal: give another path"
+                    "is a database, but not a journal: use another path"
                 )
         with refused(path):
             refusal(path)
@@ -150,7 +151,7 @@ class TestWhatItMayNotBe:
         with refused(path):
             assert refusal(path) == (
                 f'the journal "{path}" was written by a newer pflow-lower (its '
-                "version is 2, this one knows 1): upgrade, or give another path"
+                "version is 2, this one knows 1): upgrade, or use another path"
             )
 
     @pytest.mark.parametrize("there", [False, True], ids=["new", "there"])
@@ -165,7 +166,7 @@ class TestWhatItMayNotBe:
                 message = refusal(path)
             assert message == (
                 f'the journal "{path}" cannot be opened: check its path, and that its '
-                "folder may be written to (Permission denied)"
+                "folder is writable (Permission denied)"
             )
             assert os.listdir(folder) == ["run.sqlite"] * there
 

@@ -64,7 +64,7 @@ while wins < 15:
 def in_use(path: Path) -> str:
     return (
         f'the journal "{path}" is in use by another run: wait until that has ended, '
-        "or give another journal"
+        "or use another journal"
     )
 
 

@@ -144,14 +144,14 @@ class TestDigest:
         circle: list[Any] = []
         circle.append((circle, circle))
         for value in (nested(201), nested(100_000), circle, {"a": circle}):
-            with pytest.raises(JournalError, match="nested up to 200 deep"):
+            with pytest.raises(JournalError, match="nested up to 200 levels deep"):
                 digest(value)
 
     def test_of_what_has_no_repr_is_an_error(self) -> None:
         with pytest.raises(JournalError) as raised:
             digest({"a": Fails()})
         assert str(raised.value) == (
-            "a journal knows params by their repr, and that of a Fails fails: "
+            "a journal identifies params by their repr, and that of a Fails fails: "
             "no repr today; pass something else to the node"
         )
 

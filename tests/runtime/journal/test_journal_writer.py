@@ -166,7 +166,7 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:
     assert errors == (
         f'the journal "{path}" cannot be read or written: check that the disk is not '
         "full, no limit for files is reached and the file is still there, and run "
-        "again with the same journal; what it holds is not lost (disk I/O error)"
+        "again with the same journal; nothing in it is lost (disk I/O error)"
     )
     check_found(path, keys)
 

@@ -132,7 +132,7 @@ def test_results_that_cannot_be_written_are_a_failure_of_the_batch(
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
         'error: node "b" failed: cannot write results to out.jsonl: File too large; '
-        "what is there so far is in out.jsonl.partial\n"
+        "the results so far are in out.jsonl.partial\n"
     )
     written = lines_of(partial)
     assert [line["result"] for line in written] == done_with(ITEMS[: len(written)])
@@ -237,7 +237,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_goes_on(
     assert said.endswith("; the results so far are in out.jsonl.partial")
     assert f"that were started, {len(succeeded)} succeeded and 0 failed" in said
     assert how == (
-        f"interrupted; to go on, run it again with --journal {program.journal}"
+        f"interrupted; to continue, run it again with --journal {program.journal}"
     )
     partial = program.folder / "out.jsonl.partial"
     written = [line["result"] for line in lines_of(partial)]

@@ -87,12 +87,12 @@ def test_a_string_input_is_the_text_as_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], 'wrong inputs: "topic" is required, and not given'),
+        ([], 'wrong inputs: "topic" is required but not given'),
         (["-i", "topic"], '"-i topic" must be -i NAME=VALUE'),
         (["-i", "topic=a", "-i", "topic=b"], '"-i topic=" is given twice'),
         (
             ["-i", "topic=a", "-i", "count=many"],
-            "\"-i count=\": 'many' is no JSON, but the input is number",
+            "\"-i count=\": 'many' is not valid JSON, but the input is number",
         ),
         (
             ["-i", "topic=a", "-i", "count=true"],
@@ -333,10 +333,10 @@ def test_an_input_that_is_given_is_not_read_from_the_pipe(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("declared", "octets", "message"),
     [
-        ({"type": "number"}, b"tea", "standard input: 'tea' is no JSON"),
+        ({"type": "number"}, b"tea", "standard input: 'tea' is not valid JSON"),
         ({"type": "number"}, b"[1]", '"text" must be number, not an array'),
         ({"type": "string"}, b"\xff", "standard input cannot be read: 'utf-8'"),
-        ({"type": "string"}, b"", '"text" is required, and not given'),
+        ({"type": "string"}, b"", '"text" is required but not given'),
     ],
 )
 def test_what_is_piped_in_is_checked(

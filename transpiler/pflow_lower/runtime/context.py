@@ -1,4 +1,4 @@
-"""What one run of a flow hands to its steps besides the store."""
+"""What a run of a flow passes to its steps besides the store."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +14,9 @@ if TYPE_CHECKING:  # it imports SQLite, which a run without a journal does not n
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """The journal of a run, and where its events go; None where it has none.
+    """The journal of a run, and where its events go, if it has any.
 
-    `node_id` is what the journal knows a batch by that runs as the node of a Step,
+    For a batch that runs as the node of a Step, `node_id` is its id in the journal,
     since several nodes may be of its class.
     """
 
@@ -31,7 +31,7 @@ _current: ContextVar[RunContext] = ContextVar("pflow_lower_run", default=NO_CONT
 
 
 def current() -> RunContext:
-    """Give the context of the run that this is called in."""
+    """Return the context of the current run."""
     return _current.get()
 
 
@@ -39,8 +39,8 @@ def current() -> RunContext:
 def running_in(context: RunContext) -> Iterator[None]:
     """Set the context of all that is run inside.
 
-    A node may run a workflow of its own. That must not find the ids of its nodes
-    in the journal of the outer one, so whoever runs a node sets NO_CONTEXT.
+    A node may run a workflow of its own, whose nodes must not be looked up in the
+    journal of the outer one: nodes are run in NO_CONTEXT.
     """
     token = _current.set(context)
     try:

@@ -1,4 +1,4 @@
-"""What a run fails with: errors whose message says it all, on one line or few."""
+"""The errors of a run."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,18 +23,22 @@ class UnknownNodeTypeError(RunError):
 
 
 class MissingReferenceError(RunError, LookupError):
-    """A reference finds no value, and no `??` says what to take instead."""
+    """A reference finds no value, and has no `??` with an alternative."""
 
 
 class InvalidIndexError(RunError, TypeError):
-    """A computed index is no int."""
+    """A computed index is not an int."""
 
 
 class StepError(RunError):
-    """A node failed, and no `error` edge says what to do then.
+    """A node failed, and no `error` edge leaves it: `docs/language.md` § 3.
 
-    `output`, if the node knows better than its error, is what the store holds
-    where such an edge is followed. The failure itself is the `__cause__`.
+    The failure itself is the `__cause__`.
+
+    Attributes:
+        node_id: The id of the node.
+        output: What the store holds if an `error` edge is followed, None if only
+            the error and its type.
     """
 
     def __init__(
@@ -48,8 +52,11 @@ class StepError(RunError):
 class BatchError(StepError):
     """An item of a batch failed, and that stopped the batch.
 
-    `index` and `item` say which; `results` are those of the items that were
-    started, in order, None where there is none.
+    Attributes:
+        index: The index of the item, from 0.
+        item: The item.
+        results: The results of the items that were started, in order; None for an
+            item without one.
     """
 
     def __init__(
@@ -75,8 +82,8 @@ class BatchTimeoutError(RunError, TimeoutError):
 class ErrorAction(Exception):  # noqa: N818 - the name stands in error records
     """A node ended with the action `error`; `error` is its output of that name.
 
-    Its outputs may also say what a client's exception would: the `status_code`
-    of a reply, and the seconds of its `retry_after`.
+    Its outputs may hold what the exception of a client would: the `status_code` of
+    a reply, and the seconds of its `retry_after`.
     """
 
     def __init__(self, error: Any = None, outputs: Mapping[str, Any] = {}) -> None:
@@ -91,7 +98,7 @@ class MissingResultError(RunError):
 
 
 def describe(error: BaseException) -> str:
-    """Give the message of an error, or its type where the message is empty.
+    """Return the message of an error, or its type where the message is empty.
 
     Secrets in it are masked.
     """
@@ -103,7 +110,7 @@ def describe(error: BaseException) -> str:
 
 
 def error_value(error: BaseException) -> Any:
-    """Give what a record of a failure holds as `error`."""
+    """Return the `error` of the record of a failure."""
     if isinstance(error, ErrorAction) and error.error not in (None, ""):
         return _masked(error.error)
     return describe(error)

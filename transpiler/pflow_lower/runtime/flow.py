@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 
 class WorkflowFlow(AsyncFlow):
-    """A PocketFlow flow that checks inputs before its nodes, and gives outputs after.
+    """A PocketFlow flow that checks inputs first, and makes outputs at the end.
 
     `await flow.run_async(shared)` takes inputs from the root of the store, and
     leaves the outputs of each node under its id and those of the workflow at the
-    root. It keeps nothing of a run: one flow may run many times, also at once.
+    root. It keeps no state of a run: one flow may run many times, also at once.
+    The rules are those of `docs/language.md` § 5.
     """
 
     def __init__(
@@ -42,8 +43,8 @@ class WorkflowFlow(AsyncFlow):
     async def prep_async(self, shared: Any) -> None:
         """Check everything that can be checked before the first node runs.
 
-        Raises InputError and UnknownNodeTypeError. What an earlier run on the same
-        store has left of a node is removed: it is none of this run's.
+        Raises InputError and UnknownNodeTypeError. Outputs of an earlier run on the
+        same store are removed.
         """
         fill_inputs(self.inputs, shared)
         for node in self._nodes():
@@ -52,11 +53,10 @@ class WorkflowFlow(AsyncFlow):
                 shared.pop(node.node_id, None)
 
     def get_next_node(self, curr: BaseNode, action: str | None) -> BaseNode | None:
-        """Give the node that an action leads to, None at the end.
+        """Return the node that an action leads to, None at the end.
 
-        PocketFlow ends the run with a warning where a node ends with an action
-        that none of its edges is for; here that is a StepError. A node whose one
-        edge is for `error` may well end without one.
+        PocketFlow ends the run with a warning if no edge is for the action; here
+        that is a StepError. A node whose only edge is for `error` may end without it.
         """
         action = action or "default"
         following = curr.successors.get(action)
@@ -69,10 +69,10 @@ class WorkflowFlow(AsyncFlow):
             raise StepError(node_id, message)
         return following
 
-    async def give(
+    async def run_to_outputs(
         self, shared: Any, context: RunContext = NO_CONTEXT
     ) -> dict[str, Any]:
-        """Run; give the outputs, or the store where the workflow declares none."""
+        """Run; return the outputs, or the store if the workflow declares none."""
         with running_in(context):
             _, outputs = await self._run_to_outputs(shared)
         return dict(shared) if outputs is None else outputs
@@ -85,7 +85,7 @@ class WorkflowFlow(AsyncFlow):
     async def _run_to_outputs(
         self, shared: Any
     ) -> tuple[str | None, dict[str, Any] | None]:
-        """Run; give the last action, and the outputs if any are declared."""
+        """Run; return the last action, and the outputs if any are declared."""
         await self.prep_async(shared)
         async with sharing():
             action = await self._orch_async(shared)
@@ -100,7 +100,7 @@ class WorkflowFlow(AsyncFlow):
         return run_blocking(self._run_async(shared))
 
     def _nodes(self) -> Iterator[BaseNode]:
-        """Give every node that the start can reach."""
+        """Yield every node that the start leads to."""
         assert self.start_node is not None
         seen = {id(self.start_node)}
         waiting = [self.start_node]
@@ -120,14 +120,25 @@ def run_flow(
     journal: str | PathLike[str] | None = None,
     on_event: OnEvent | Sequence[OnEvent] = (),
 ) -> dict[str, Any]:
-    """Run a flow to its end; give its outputs, or the store if it declares none.
+    """Run a flow to its end.
 
-    `journal` is the path of a file that keeps what comes of each node and item,
-    and from which a later call goes on. `on_event` is called, on a thread of its
-    own, with each Event of a batch.
+    It may be called inside a running event loop: `docs/language.md` § 6.
 
-    Raises InputError (also for an input that is not declared), StepError or
-    BatchError, and JournalError. It may be called inside a running event loop.
+    Args:
+        flow: The flow, as `build_flow` of a generated module makes it.
+        inputs: The values of the inputs by name.
+        journal: The path of a file that keeps the results of nodes and items, and
+            from which a later call continues.
+        on_event: Functions that are called, on a thread of their own, with each
+            Event of a batch.
+
+    Returns:
+        The outputs by name; the whole store if the workflow declares none.
+
+    Raises:
+        InputError: An input is missing, of a wrong type or not declared.
+        StepError: A node failed; a BatchError, if an item of a batch did.
+        JournalError: The journal cannot be used.
     """
     check_names(flow.inputs, inputs)
     fill_inputs(flow.inputs, dict(inputs))
@@ -137,11 +148,11 @@ def run_flow(
             _opened(journal, stack) if journal is not None else None,
             stack.enter_context(closing(Events(listeners))) if listeners else None,
         )
-        return run_blocking(flow.give(dict(inputs), context))
+        return run_blocking(flow.run_to_outputs(dict(inputs), context))
 
 
 def _opened(path: str | PathLike[str], stack: ExitStack) -> "Journal":
-    """Open a journal, to be closed with the stack."""
+    """Open a journal that the stack will close."""
     from pflow_lower.runtime.journal.journal import Journal
 
     return stack.enter_context(Journal.open(path))

@@ -1,4 +1,4 @@
-"""The inputs of a workflow: what it declares, and what it is given."""
+"""The inputs of a workflow: their declarations and their values."""
 
 from collections.abc import Iterable, Mapping, MutableMapping
 from copy import deepcopy
@@ -13,9 +13,9 @@ NOT_GIVEN: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A value that a workflow is given, as it declares it: `docs/language.md` § 1.
+    """The declaration of an input of a workflow: `docs/language.md` § 1.
 
-    With `stdin` a program takes it from standard input if it is not given else.
+    With `stdin` a program reads it from standard input if `-i` does not set it.
     """
 
     name: str
@@ -26,9 +26,9 @@ class Input:
 
 
 def fill_inputs(inputs: Iterable[Input], shared: MutableMapping[str, Any]) -> None:
-    """Check the inputs that stand in a store, and put defaults where there is none.
+    """Check the inputs in a store, and add the defaults of missing ones.
 
-    Raises InputError, which lists every input that is missing or of a wrong type.
+    Raises InputError, which lists all inputs that are missing or of a wrong type.
     """
     problems: list[str] = []
     for each in inputs:
@@ -40,13 +40,13 @@ def fill_inputs(inputs: Iterable[Input], shared: MutableMapping[str, Any]) -> No
         elif each.default is not NOT_GIVEN:
             shared[each.name] = deepcopy(each.default)
         elif each.required:
-            problems.append(f'"{each.name}" is required, and not given')
+            problems.append(f'"{each.name}" is required but not given')
     if problems:
         raise InputError(f"wrong inputs: {'; '.join(problems)}")
 
 
 def check_names(inputs: Iterable[Input], given: Mapping[str, Any]) -> None:
-    """Raise InputError where a value is given for an input that is not declared."""
+    """Raise InputError if a value is given for an input that is not declared."""
     known = [each.name for each in inputs]
     problems: list[str] = []
     for name in given:

@@ -19,14 +19,14 @@ ENTRY_POINTS = "pflow_lower.nodes"
 def load_node_type(name: str) -> type[BaseNode]:
     """Find a node type by its name among the entry points of installed packages.
 
-    Raises UnknownNodeTypeError where there is none, or it is no PocketFlow node.
+    Raises UnknownNodeTypeError if there is none, or it is not a PocketFlow node.
     """
     for entry_point in entry_points(group=ENTRY_POINTS, name=name):
         found = entry_point.load()
         if isinstance(found, type) and issubclass(found, BaseNode):
             return found
         raise UnknownNodeTypeError(
-            f'the node type "{name}" is {entry_point.value}, no PocketFlow node'
+            f'the node type "{name}" is {entry_point.value}, not a PocketFlow node'
         )
     raise UnknownNodeTypeError(
         f'the node type "{name}" is not installed: no package has an entry point '
@@ -35,14 +35,14 @@ def load_node_type(name: str) -> type[BaseNode]:
 
 
 def node_class(node_type: type[BaseNode] | str) -> type[BaseNode]:
-    """Give the class of a node type, which may be known by its name only."""
+    """Return the class of a node type, which may be given by name."""
     return load_node_type(node_type) if isinstance(node_type, str) else node_type
 
 
 class Runner:
-    """Runs nodes of one type; a call gives the action it ended with, and its outputs.
+    """Runs nodes of one type; a run returns the action and the outputs.
 
-    `is_async` says whether they run on the event loop, or need a thread.
+    `is_async` says whether they run on the event loop or need a thread.
     """
 
     def __init__(self, node_type: type[BaseNode]) -> None:
@@ -74,7 +74,7 @@ class Runner:
         node: Any = self.node_type()
         node.params = params
         if self._is_plain and node.max_retries == 1:
-            # What PocketFlow would do, without two coroutines more to each item.
+            # What PocketFlow would do, with two coroutines less for each item.
             prepared = await node.prep_async(store) if self._prepares else None
             done = await node.exec_async(prepared)
             ended = await node.post_async(store, prepared, done)
@@ -83,7 +83,7 @@ class Runner:
         return "default" if ended is None else _action(ended), store.outputs
 
     def _checked(self, node: Any) -> Any:
-        # PocketFlow would call such a node not once, and count that as a success.
+        # PocketFlow would not call such a node at all, and count that as a success.
         if getattr(node, "max_retries", 1) < 1:
             name = self.node_type.__name__
             raise RunError(f"{name} has max_retries < 1: it would not run")
@@ -91,7 +91,7 @@ class Runner:
 
 
 def is_cancelled() -> bool:
-    """Tell whether somebody has asked the current task to stop."""
+    """Return whether the current task was cancelled."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 

@@ -1,4 +1,4 @@
-"""Scopes: where the names of templates find their values while a workflow runs.
+"""Scopes: where the names in templates get their values while a workflow runs.
 
 `${ls.files[0]}` was compiled to `scope.lookup("ls", "files", 0)`, and a computed
 index, `${a[${i}].b}`, to `scope.lookup("a", ("i",), "b")`. The rules are those of
@@ -22,7 +22,7 @@ _SHOWN_KEYS = 20
 
 
 class _Missing:
-    """Where a path ends in nothing: `path[depth]` is not in `owner`."""
+    """A path without a value: `path[depth]` is not in `owner`."""
 
     __slots__ = ("depth", "owner", "path")
 
@@ -35,9 +35,9 @@ class _Missing:
 class Scope:
     """The names that are bound at one place of a workflow.
 
-    A name is looked for among `bindings` (the item of a batch) first, then in the
-    store. JSON that strings of the store hold is read once: give `parsed`, the
-    dict that keeps it, to every scope of one batch.
+    A name is looked up in `bindings` (the item of a batch) first, then in the store.
+    JSON in strings of the store is parsed once, if all scopes of a batch share the
+    dict `parsed` that keeps it.
     """
 
     __slots__ = ("_bindings", "_parsed", "_store")
@@ -53,12 +53,17 @@ class Scope:
         self._parsed = {} if parsed is None else parsed
 
     def lookup(self, *path: Any, text: str | None = None) -> Any:
-        """Give the value at a path.
+        """Return the value at a path.
 
-        Where there is none, a `text` (permissive mode: the template as it was
-        written) is given back and the loss is logged; without one it raises
-        MissingReferenceError. A computed index that is no int raises
-        InvalidIndexError.
+        Args:
+            path: A name, then fields (str), indexes (int) and computed indexes
+                (tuples that are paths): `docs/language.md` § 2.
+            text: The template as it was written (permissive mode): it is returned,
+                and the loss is logged, if there is no value.
+
+        Raises:
+            MissingReferenceError: There is no value, and no `text`.
+            InvalidIndexError: A computed index is not an int.
         """
         # Most references are the name of the item, and nothing else.
         if len(path) == 1 and path[0] in self._bindings:
@@ -71,7 +76,7 @@ class Scope:
     def coalesce(
         self, *paths: Path, default: Any = _NOWHERE, text: str | None = None
     ) -> Any:
-        """Give the first value there is, also if it is None: `${a ?? b ?? "c"}`."""
+        """Return the first value that exists, even None: `${a ?? b ?? "c"}`."""
         value: Any = None
         for path in paths:
             value = self._find(path)
@@ -82,7 +87,7 @@ class Scope:
         return self._missing(paths, value, text)
 
     def names(self) -> tuple[str, ...]:
-        """Give the names that are bound."""
+        """Return the names that are bound."""
         return tuple(dict.fromkeys([*self._store, *self._bindings]))
 
     def _find(self, path: Path) -> Any:
@@ -120,7 +125,7 @@ class Scope:
         )
 
     def _container(self, text: str, keep: bool) -> Any:
-        """Read the JSON in a string; give the string where it holds none."""
+        """Return the object or array in a string as JSON, else the string."""
         if not keep:
             return decoded(text)
         if text not in self._parsed:
@@ -137,7 +142,7 @@ class Scope:
 
 
 def concat(*parts: Any) -> str:
-    """Put text together, each part as the text it becomes."""
+    """Return the parts as one text."""
     text = ""
     for part in parts:
         text += part if type(part) is str else as_text(part)
@@ -145,7 +150,7 @@ def concat(*parts: Any) -> str:
 
 
 def decoded(value: Any) -> Any:
-    """Give the object or array that a string holds as JSON, else the value itself."""
+    """Return the object or array that a string holds as JSON, else the value itself."""
     if isinstance(value, str):
         container = json_container(value)
         return value if container is None else container
@@ -153,7 +158,7 @@ def decoded(value: Any) -> Any:
 
 
 def spell(path: Path) -> str:
-    """Write a path as it stands in a template: `a.b[0][${i}]`."""
+    """Return a path as it is written in a template: `a.b[0][${i}]`."""
     written = str(path[0])
     for segment in path[1:]:
         if isinstance(segment, tuple):
@@ -164,7 +169,7 @@ def spell(path: Path) -> str:
 
 
 def _explain(missing: _Missing) -> str:
-    """Say which part of a path failed, and what was there instead."""
+    """Explain which part of a path failed, and what was found instead."""
     if missing.depth == 0:
         return f'there is no "{missing.path[0]}", only {_keys(missing.owner.names())}'
     owner = spell(missing.path[: missing.depth])

@@ -33,35 +33,35 @@ class Ended:
 
 
 class Step(AsyncNode):
-    """A node that runs once: what a generated class of a plain node is based on.
+    """A node that runs once: the base of the generated class of a plain node.
 
-    A subclass says what is particular to it: `node_id`, `node_type` (a PocketFlow
-    node class, or the name it is registered under) and `params_for`.
+    A subclass has a `node_id`, a `node_type` (a PocketFlow node class, or the name
+    it is registered under) and `params_for`.
 
-    Its outputs stand in the store under its id. A failure follows the edge for
+    Its outputs are in the store under its id. A failure follows the edge for
     the action `error`, if there is one, with `error` and `type` in the store;
-    else it is raised as a StepError (`docs/language.md` § 3).
+    otherwise it is raised as a StepError (`docs/language.md` § 3).
     """
 
     node_id: ClassVar[str] = ""
     node_type: ClassVar[type[BaseNode] | str] = ""
 
     def params_for(self, scope: Scope) -> dict[str, Any]:
-        """Give the params of the node, their references resolved."""
+        """Return the params of the node, their references resolved."""
         return {}
 
     def load(self) -> None:
-        """Look up the node type; raises UnknownNodeTypeError where there is none."""
+        """Look up the node type; raise UnknownNodeTypeError if there is none."""
         node_class(self.node_type)
 
     async def prep_async(self, shared: Any) -> Any:
-        """Hand the store to `exec_async`."""
+        """Return the store, for `exec_async`."""
         return shared
 
     async def exec_async(self, prep_res: Any) -> Ended:
         """Run the node, unless the journal of the run knows how it ended.
 
-        Raises JournalError where the journal cannot be read or written.
+        Raises JournalError if the journal cannot be read or written.
         """
         try:
             runner = Runner(node_class(self.node_type))
@@ -76,7 +76,7 @@ class Step(AsyncNode):
         if recall is not None and ended.action != "error":
             await wrap_future(recall.succeeded(ended.action, ended.outputs))
         if _times_cancelled() > asked_before:
-            # The node has ended all the same. The run, too, is to end now.
+            # The node has ended all the same. Now the run is to end.
             raise CancelledError
         return ended
 
@@ -99,7 +99,7 @@ class Step(AsyncNode):
         return Ended(action, outputs, failure)
 
     async def post_async(self, shared: Any, prep_res: Any, exec_res: Ended) -> str:
-        """Write the outputs, and say which edge to follow."""
+        """Write the outputs, and return the action whose edge to follow."""
         failure = exec_res.failure
         if failure is None:
             shared[self.node_id] = exec_res.outputs
@@ -112,9 +112,9 @@ class Step(AsyncNode):
         return exec_res.action
 
     def _failed_outputs(self) -> dict[str, Any]:
-        """Give what is in the store besides the error: of a batch, that it is empty.
+        """Return what is in the store besides the error: for a batch, an empty output.
 
-        Its own output, if it has come so far, takes the place of this.
+        If the batch has an output of its own, that takes its place.
         """
         return Items(()).output(is_complete=True) if self._is_batch() else {}
 
@@ -145,7 +145,7 @@ class Step(AsyncNode):
             return ended[0]
 
     def _is_batch(self) -> bool:
-        """Tell whether the node is a batch that was lowered before."""
+        """Return whether the node is itself a lowered batch."""
         return isinstance(self.node_type, type) and issubclass(
             self.node_type, BatchStep
         )
@@ -156,13 +156,13 @@ class Step(AsyncNode):
 
 
 def _times_cancelled() -> int:
-    """Tell how often somebody has asked the current task to stop."""
+    """Return how often the current task was cancelled."""
     task = current_task()
     return 0 if task is None else task.cancelling()
 
 
 def failure_outputs(failure: BaseException) -> dict[str, Any]:
-    """Give what a failed node leaves in the store for its `error` edge."""
+    """Return the outputs of a failed node for its `error` edge."""
     if isinstance(failure, StepError) and failure.output is not None:
         return failure.output
     return {"error": error_value(failure), "type": type(failure).__name__}

@@ -1,9 +1,8 @@
-"""Writing files so that nobody ever sees half of one.
+"""Writes whole files: no reader ever sees half of one.
 
-The bytes go into a draft beside the target, which then takes the target's name
-in one step. Whatever goes wrong before that, the target is as it was and the
-draft is gone. Used by the transpiler for what it writes, and by the file nodes
-(`docs/language.md` § 7).
+The bytes go into a draft beside the target, which is then renamed to it in one step.
+If anything fails before that, the target is unchanged and the draft is removed. The
+transpiler and the file nodes (`docs/language.md` § 7) use it.
 
 A replaced file is a new file under the old name: mode and, where permitted,
 owner are kept, hard links to it are not. There is no fsync: this guards against
@@ -20,24 +19,21 @@ from io import FileIO
 from pathlib import Path
 
 _STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
-"""Opening these anew would cut off the file that they are redirected to."""
+"""Opening these anew would truncate the file that they are redirected to."""
 
 
 def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
-    """Make `data` the contents of the file at `path`, which need not exist yet.
-
-    `replace_files` says more; this is for a single file.
-    """
+    """Write a single file, as `replace_files` does."""
     replace_files({Path(path): data})
 
 
 def replace_files(contents: Mapping[Path, bytes]) -> None:
-    """Write all files, and give none of them its name before all are written.
+    """Write all files, and rename none of the drafts before all are written.
 
-    Missing directories are made. A symbolic link is followed: the file that it
-    leads to is replaced. What is no regular file (a terminal, a pipe,
+    Missing directories are created. A symbolic link is followed: the file that it
+    leads to is replaced. What is not a regular file (a terminal, a pipe,
     `/dev/stdout`) cannot be replaced and is written to, after all others.
-    Raises OSError that names the path that was asked for, never that of a draft.
+    Raises OSError that names the given path, never that of a draft.
     """
     drafts: list[Draft] = []
     specials: list[tuple[str, bytes]] = []
@@ -59,10 +55,9 @@ def replace_files(contents: Mapping[Path, bytes]) -> None:
 
 
 def append_file(path: str, data: bytes) -> None:
-    """Add `data` to the end of the file at `path`, in one write.
+    """Append to the file at `path` in one write, so that writers do not mix.
 
-    One write, so that what several writers append does not mix. Missing
-    directories are made. Raises OSError.
+    Missing directories are created. Raises OSError.
     """
     with blaming(path):
         if path in _STREAMS:
@@ -75,7 +70,7 @@ def append_file(path: str, data: bytes) -> None:
 
 
 class Draft:
-    """A file in the making, beside the one whose name it is to take."""
+    """A new file beside the one that it is to replace."""
 
     __slots__ = ("asked", "path", "target")
 
@@ -87,7 +82,7 @@ class Draft:
         self.path = os.path.join(os.path.dirname(self.target), name)
 
     def write(self, data: bytes) -> None:
-        """Fill it, with mode and owner of the file that it is to replace."""
+        """Write it, with mode and owner of the file that it is to replace."""
         with blaming(self.asked):
             existing = _stat(self.target)
             with self.create(0o600 if existing else 0o666) as file:
@@ -98,44 +93,44 @@ class Draft:
                 keep_mode(self.path, existing)
 
     def publish(self) -> None:
-        """Give it the name it is for."""
+        """Rename it to its target."""
         with blaming(self.asked):
             os.replace(self.path, self.target)
 
     def discard(self) -> None:
-        """Remove it, if it still has its own name."""
+        """Remove it, unless it was published."""
         with suppress(OSError):
             os.unlink(self.path)
 
     def create(self, mode: int) -> FileIO:
-        """Open it to be filled; the umask has its say about `mode`."""
+        """Create it for writing; the umask applies to `mode`."""
         make_parents(self.path)
         return create(self.path, mode)
 
 
 def create(path: str, mode: int) -> FileIO:
-    """Open a file that must not exist yet; the umask has its say about `mode`."""
+    """Create a file that must not exist yet; the umask applies to `mode`."""
     return FileIO(path, "x", opener=partial(os.open, mode=mode))
 
 
 def write_all(file: FileIO, data: bytes) -> None:
-    """Write all of `data`, in one go unless the system has it otherwise."""
+    """Write all of `data`, in one write if the system allows it."""
     rest = memoryview(data)
     while rest:  # a disk that fills up ends one write early and fails the next
         rest = rest[file.write(rest) :]
 
 
 def keep_mode(path: str, like: os.stat_result) -> None:
-    """Give a file the permissions that another has."""
+    """Set the permissions of a file to those of another."""
     mode = like.st_mode & 0o777
-    if os.stat(path).st_mode & 0o777 != mode:  # some file systems have but one mode
+    if os.stat(path).st_mode & 0o777 != mode:  # some file systems have only one mode
         os.chmod(path, mode)
 
 
 def is_special(path: str) -> bool:
-    """Tell whether `path` cannot be replaced, only written to.
+    """Return whether `path` cannot be replaced, only written to.
 
-    Raises IsADirectoryError if it can be neither.
+    Raises IsADirectoryError if it is a directory.
     """
     info = _stat(path)
     if info and stat.S_ISDIR(info.st_mode):
@@ -144,23 +139,23 @@ def is_special(path: str) -> bool:
 
 
 def open_special(path: str) -> FileIO:
-    """Open what `is_special` to write to it."""
+    """Open a special file for writing."""
     return FileIO(_STREAMS.get(path, path), "w", closefd=path not in _STREAMS)
 
 
 def make_parents(path: str) -> None:
-    """Make the directories that lead to `path`, where they are missing."""
+    """Create the missing directories of `path`."""
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
 
 
 def os_error(code: int, path: str) -> OSError:
-    """Make the OSError that the system would raise."""
+    """Return the OSError that the system would raise."""
     return OSError(code, os.strerror(code), path)
 
 
 @contextmanager
 def blaming(path: str) -> Iterator[None]:
-    """Let an error name the path that the user knows instead of a draft's."""
+    """Make an error name the path that the user knows instead of a draft's."""
     try:
         yield
     except OSError as exc:

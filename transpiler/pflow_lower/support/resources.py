@@ -1,7 +1,7 @@
-"""What is opened once for a run, shared by all of it, and closed when the run is over.
+"""Resources that are opened once for a run, shared, and closed at its end.
 
-A leaf between the runtime, which knows when a run begins and ends, and the nodes,
-which know what is worth sharing: a pool of connections, say.
+The runtime knows when a run begins and ends, and the nodes know what to share: a pool
+of connections, for one.
 
 The runtime:    async with sharing(): ...
 A node:         async with borrowed(Client) as client: ...
@@ -28,8 +28,8 @@ Opener = Callable[[], AbstractAsyncContextManager[T]]
 async def sharing() -> AsyncIterator[None]:
     """Share what is borrowed inside, and close it at the end, the latest first.
 
-    Inside another one, on the same event loop, it leaves that to the outer one.
-    What fails to close is logged: no result is lost over it.
+    Nested in another one on the same event loop, it leaves that to the outer one. An
+    error while closing is logged, so that no result is lost.
     """
     if _current_pool() is not None:
         yield
@@ -45,11 +45,11 @@ async def sharing() -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def borrowed(opener: Opener[T]) -> AsyncIterator[T]:
-    """Give what `opener` opens: one for all who ask within `sharing`.
+    """Yield what `opener` opens: the same for all callers within `sharing`.
 
-    Outside of it, or on another event loop, everybody gets one of their own,
-    which is closed after use. `opener` is called without arguments, gives an
-    asynchronous context manager, and is known by its identity.
+    Outside of it, or on another event loop, each caller gets its own, which is
+    closed after use. `opener` is called without arguments, returns an asynchronous
+    context manager, and is identified by its identity.
     """
     pool = _current_pool()
     if pool is None:
@@ -60,7 +60,7 @@ async def borrowed(opener: Opener[T]) -> AsyncIterator[T]:
 
 
 class _Pool:
-    """What one run shares."""
+    """The shared resources of one run."""
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
@@ -71,7 +71,7 @@ class _Pool:
 
     async def get(self, opener: Opener[T]) -> T:
         if opener not in self._opened:
-            async with self._opening:  # others may want the same one meanwhile
+            async with self._opening:  # others may ask for the same one meanwhile
                 if opener not in self._opened:
                     opened = await self._stack.enter_async_context(opener())
                     self._opened[opener] = opened
@@ -83,14 +83,14 @@ class _Pool:
         try:
             await self._stack.aclose()
         except Exception:
-            _logger.warning("closing what the run shared failed", exc_info=True)
+            _logger.warning("closing a shared resource failed", exc_info=True)
 
 
 _pool: ContextVar[_Pool | None] = ContextVar("_pool", default=None)
 
 
 def _current_pool() -> _Pool | None:
-    """Give the pool of this run, if there is one that works on this event loop."""
+    """Return the pool of this run, if it has one for this event loop."""
     pool = _pool.get()
     if pool is None or pool.closed or pool.loop is not asyncio.get_running_loop():
         return None

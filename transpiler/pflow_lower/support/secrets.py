@@ -1,8 +1,8 @@
-"""Keeping secrets out of what is shown: a leaf that everybody may use.
+"""Masks secrets in what is shown.
 
 Known secrets are the values of environment variables with telling names, and
-those that were registered. Others are recognised by their shape. Texts in which
-there is none, which is nearly all of them, cost a few microseconds.
+registered values. Others are recognised by their shape. A text without secrets costs
+a few microseconds.
 """
 
 import base64
@@ -20,14 +20,14 @@ MASK = "***"
 """What stands where a secret was."""
 
 _SHORTEST = 6
-"""Values with fewer characters are no secrets, and would be found everywhere."""
+"""Values with fewer characters are not secrets; they would be found everywhere."""
 
 _LINE = 12
 """A line of a longer secret is masked by itself if it has so many characters."""
 
 _MOST = 200
-"""How many registered values are remembered, the latest ones: those of all items in
-flight, should every item have one of its own."""
+"""How many registered values are remembered, the latest ones: enough for all items in
+flight, if each has its own."""
 
 _TELLING = re.compile(
     r"(^|[^A-Z])(KEY|TOKEN|SECRET|CREDENTIAL|AUTH"
@@ -41,7 +41,7 @@ _TELLING_HEADER = re.compile(
 
 
 class _Shape(NamedTuple):
-    """Text that is a secret by its looks; `word` is in it, or there is none."""
+    """Text that looks like a secret; it always contains `word`."""
 
     word: str
     pattern: re.Pattern[str]
@@ -49,7 +49,7 @@ class _Shape(NamedTuple):
 
 
 def mask(text: str) -> str:
-    """Give the text with `***` in the place of every secret in it.
+    """Return the text with `***` in place of every secret.
 
     Any thread may call it; changes of the environment are seen at the next call.
     """
@@ -64,32 +64,32 @@ def mask(text: str) -> str:
 
 
 def mask_values(text: str, values: Iterable[str]) -> str:
-    """Give the text with `***` in the place of these values, and of nothing else."""
+    """Return the text with `***` in place of these values only."""
     for form in _longest_first(values):
         text = text.replace(form, MASK)
     return text
 
 
 def mask_octets(octets: bytes, values: Iterable[str]) -> bytes:
-    """Do what `mask_values` does in text that is encoded as UTF-8."""
+    """Do the same as `mask_values`, in UTF-8."""
     for form in _longest_first(values):
         octets = octets.replace(form.encode("utf-8", "replace"), MASK.encode())
     return octets
 
 
 def register(value: str) -> None:
-    """Count a value as a secret from now on; too short a one is left alone."""
+    """Treat a value as a secret from now on, unless it is too short."""
     _known.add(value)
 
 
 def register_headers(headers: Mapping[str, str]) -> None:
-    """Register what those HTTP headers say that are there to hold secrets."""
+    """Register the secrets in HTTP headers."""
     for value in secrets_in(headers):
         register(value)
 
 
 def secrets_in(headers: Mapping[str, str]) -> list[str]:
-    """Give what those HTTP headers say that are there to hold secrets."""
+    """Return the values of the HTTP headers that hold secrets."""
     found = []
     for name, value in headers.items():
         if name.lower() == "cookie":
@@ -107,7 +107,7 @@ def register_fields(fields: Iterable[tuple[str, str]]) -> None:
 
 
 class _Known:
-    """The secrets that are known, in all forms in which a text may hold them."""
+    """The known secrets, in all forms in which a text may hold them."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -128,7 +128,7 @@ class _Known:
                 self._environment = None
 
     def forms(self) -> tuple[str, ...]:
-        """Give the forms, the longest first."""
+        """Return the forms, the longest first."""
         if _environment() != self._environment:
             self._gather()
         return self._forms
@@ -145,7 +145,7 @@ class _Known:
 
 
 def _environment() -> Mapping[Any, Any]:
-    """Give what tells one environment from another.
+    """Return a mapping that differs if the environment does.
 
     The dictionary behind `os.environ` compares with a copy of it within a
     microsecond; `os.environ` itself decodes all that it holds each time.
@@ -161,7 +161,7 @@ def _longest_first(values: Iterable[str]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=2 * _MOST)
 def _forms_of(value: str) -> frozenset[str]:
-    """Give the forms of one secret: as it is, escaped, in a URL, in base64."""
+    """Return the forms of one secret: as it is, escaped, in a URL, in base64."""
     value = value.strip()
     if len(value) < _SHORTEST:
         return frozenset()
@@ -183,10 +183,10 @@ def _forms_of(value: str) -> frozenset[str]:
 
 
 def _in_base64(octets: bytes) -> set[str]:
-    """Give what stands in base64 text wherever these bytes stand in what it encodes.
+    """Return the forms of these bytes within the base64 of a longer text.
 
-    That depends on how many bytes are before them, modulo three. Characters that
-    tell of the bytes around them, too, are left out.
+    They depend on how many bytes are before them, modulo three. Characters that
+    also depend on the bytes around them are left out.
     """
     forms = set()
     for before in range(3):

@@ -1,8 +1,7 @@
-"""What values are: their JSON names, their types and their text.
+"""Values: their JSON names, their types and their text.
 
-A leaf that the transpiler, the runtime and the nodes share, so that what is
-checked before a run and what is done in it go by the same rules:
-`docs/language.md` §§ 1 and 2.
+The transpiler, the runtime and the nodes share these rules, `docs/language.md` §§ 1
+and 2, so that a check before a run agrees with the run.
 """
 
 import json
@@ -23,15 +22,15 @@ INPUT_TYPES: dict[str, tuple[type, ...]] = {
     "array": (Sequence,),
     "list": (Sequence,),
 }
-"""What an input may be declared as, and the Python types that are taken then."""
+"""The types that an input may be declared as, and the Python types of each."""
 
 _PLAIN = (bool, int, str)
 
 
 def has_type(value: object, declared: str) -> bool:
-    """Tell whether a value is what an input of type `declared` takes.
+    """Return whether a value has the type that an input declares.
 
-    An int is a number, a bool is not, and a text is no array.
+    An int is a number, a bool is not; a string is not an array.
     """
     types = INPUT_TYPES[declared]
     if isinstance(value, bool):
@@ -42,7 +41,7 @@ def has_type(value: object, declared: str) -> bool:
 
 
 def type_name(value: object) -> str:
-    """Give the JSON name of a value's type, with its article."""
+    """Return the JSON name of a value's type, with its article."""
     match value:
         case None:
             return "null"
@@ -60,7 +59,7 @@ def type_name(value: object) -> str:
 
 
 def is_array(value: object) -> TypeGuard[Sequence[object]]:
-    """Tell whether a value counts as an array: a sequence, but no text or bytes."""
+    """Return whether a value is an array: a sequence, but not a string or bytes."""
     if isinstance(value, list | tuple):
         return True
     return isinstance(value, Sequence) and not isinstance(
@@ -69,7 +68,7 @@ def is_array(value: object) -> TypeGuard[Sequence[object]]:
 
 
 def as_text(value: object) -> str:
-    """Give the text that a value becomes inside other text.
+    """Return the text that a value becomes inside other text.
 
     None is empty, a zero "0", an object or an array JSON, all else its `str`.
     """
@@ -88,7 +87,7 @@ def as_text(value: object) -> str:
 
 
 def as_json(value: object) -> str:
-    """Write a value as JSON, what JSON has no form for as its `str`."""
+    """Return a value as JSON; what JSON cannot represent becomes its `str`."""
     try:
         return json.dumps(value, ensure_ascii=False, default=_shallow)
     except (TypeError, ValueError, RecursionError):  # odd keys, or a cycle
@@ -96,9 +95,9 @@ def as_json(value: object) -> str:
 
 
 def plain(value: object) -> object:
-    """Give a value as JSON can hold it, what JSON has no form for as its `str`.
+    """Return a value that JSON can represent; what it cannot becomes its `str`.
 
-    Keys become strings, too. What contains itself is as a whole its `str`.
+    Keys become strings. A value that contains itself becomes its `str` as a whole.
     """
     try:
         return _plain(value)
@@ -116,7 +115,7 @@ def read_json(text: str | bytes) -> object:
 
 
 def json_container(text: str) -> dict[str, object] | list[object] | None:
-    """Read a text that holds a JSON object or array; None where it does not."""
+    """Return the JSON object or array that a text holds; None if it does not."""
     if not text.lstrip(" \t\n\r").startswith(("{", "[")):
         return None
     try:

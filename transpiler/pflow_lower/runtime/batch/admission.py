@@ -1,4 +1,4 @@
-"""What may be the items of a batch: `docs/language.md` § 3."""
+"""Which items a batch accepts: `docs/language.md` § 3."""
 
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping, Sized
 from threading import Lock
@@ -12,13 +12,13 @@ AnyItems: TypeAlias = Iterable[Any] | AsyncIterable[Any]
 
 
 class ItemsError(RunError):
-    """What should be the items of a batch is no list, or not as it should be."""
+    """The items of a batch are not a list, or break one of its rules."""
 
 
 class Keys:
-    """The keys of the items that were seen so far: no two may be the same.
+    """The keys of the items so far: no two may be the same.
 
-    It keeps a number of 64 bits for each, not the key itself. Any thread may call it.
+    A hash of each is kept, not the key itself. Any thread may call it.
     """
 
     def __init__(self, key_of: Callable[[int, Any], str]) -> None:
@@ -27,7 +27,7 @@ class Keys:
         self._lock = Lock()
 
     def add(self, index: int, item: Any) -> None:
-        """See the key of one more item; raises ItemsError where it is not new."""
+        """Add the key of an item; raise ItemsError if it is not new."""
         try:
             key = self.key_of(index, item)
         except Exception as error:
@@ -37,17 +37,17 @@ class Keys:
             is_new = number not in self._seen
             self._seen.add(number)
         if not is_new:
-            message = f'item {index} has the key "{key}", and so has one before it'
+            message = f'item {index} has the key "{key}", as an earlier item has'
             raise ItemsError(f"{message}: the keys of a batch must differ")
 
 
 def as_items(value: Any, source: str, kind: str | None = None) -> AnyItems:
-    """Take a value as the items of a batch.
+    """Return a value as the items of a batch.
 
     A list is copied, so that a node that changes it does not change what runs;
-    all else is read as the batch goes on. `kind` says that the value names a
+    anything else is read while the batch runs. With a `kind` the value names a
     stream of that kind, as in `{"jsonl": path}`. Raises ItemsError, which names
-    `source`, where items cannot be had of the value.
+    `source`, if the value has no items.
     """
     if kind is not None:
         return open_source(kind, value[kind])
@@ -62,15 +62,15 @@ def as_items(value: Any, source: str, kind: str | None = None) -> AnyItems:
 
 
 def is_one_shot(items: AnyItems) -> bool:
-    """Tell whether items can be had but once, as those of a generator."""
+    """Return whether the items can be read only once, as those of a generator."""
     return isinstance(items, AsyncIterable | Iterator)
 
 
 def check_items(items: AnyItems, limit: float, keys: Keys | None) -> None:
-    """Check, before one of them runs, that items are not too many, and differ.
+    """Check, before one of them runs, that items are not too many and have own keys.
 
-    A stream is read once more for that. What can be read but once is checked as
-    it is taken. Raises ItemsError.
+    A stream is read once more for that; a one-shot one is checked while it is read.
+    Raises ItemsError.
     """
     if isinstance(items, Sized) and len(items) > limit:
         raise too_many(limit)
@@ -85,5 +85,5 @@ def check_items(items: AnyItems, limit: float, keys: Keys | None) -> None:
 
 
 def too_many(limit: float) -> ItemsError:
-    """Give the error of a batch that has more items than it may have."""
+    """Return the error of a batch that has more items than allowed."""
     return ItemsError(f"there are more than {limit:.0f} items, which is its max_items")

@@ -1,8 +1,7 @@
 """The workers of a batch: tasks for asynchronous nodes, threads for all others.
 
-Both offer the same methods, as coroutines. Those of the threads never wait for an
-event loop but block their thread, so that one description of what is done with an
-item serves both kinds.
+Both have the same methods, as coroutines. Those of the threads never wait for an
+event loop but block their thread, so that the same code runs an item on both.
 """
 
 import asyncio
@@ -37,30 +36,30 @@ class Crew(Protocol):
     """The workers of one run of a batch."""
 
     async def run(self, count: int, work: Work) -> None:
-        """Have so many workers do the work, and wait until all are done."""
+        """Do the work with so many workers, and wait for all of them."""
 
     call: Callable[
         [dict[str, Any], MutableMapping[str, Any]], Coroutine[Any, Any, Ended]
     ]
-    """Run the node once; raises TimeoutError where it takes too long."""
+    """Run the node once; raises TimeoutError if it takes too long."""
 
     async def take(self) -> Taken | None:
-        """Take the next item where that may have to be waited for."""
+        """Take the next item, if that may have to be waited for."""
 
     async def pause(self, seconds: float) -> bool:
-        """Wait; tell whether to go on: not if the batch was stopped meanwhile."""
+        """Wait; return whether to go on: not if the batch was stopped meanwhile."""
 
     async def settled(self, future: "Future[None]") -> None:
-        """Wait for what another thread does, which cannot be cancelled."""
+        """Wait for another thread, which cannot be cancelled."""
 
     async def yield_control(self) -> None:
         """Let others run."""
 
     def stop_others(self) -> None:
-        """Cancel what is in flight, where that can be done."""
+        """Cancel the items in flight, if that is possible."""
 
     def is_cancelled(self, error: BaseException) -> bool:
-        """Tell whether it is no failure of an item but the end of the run."""
+        """Return whether an error is the end of the run, not the failure of an item."""
 
 
 class _Tasks(Crew):
@@ -95,8 +94,8 @@ class _Tasks(Crew):
     async def settled(self, future: "Future[None]") -> None:
         done = asyncio.wrap_future(future)
         while not done.done():
-            # Who is cancelled meanwhile waits all the same, and then goes on: what
-            # is in the journal counts, and there is no other item to start.
+            # A task that is cancelled meanwhile waits all the same, and then goes on:
+            # the journal counts, and there is no other item to start.
             with suppress(CancelledError):
                 await asyncio.shield(done)
         done.result()
@@ -106,7 +105,7 @@ class _Tasks(Crew):
 
     def stop_others(self) -> None:
         for task in self._tasks:
-            # One that is cleaning up already must not be disturbed in that.
+            # A task that is cleaning up already must not be interrupted.
             if task is not asyncio.current_task() and not task.cancelling():
                 task.cancel()
 
@@ -123,7 +122,7 @@ class _Tasks(Crew):
             if not deadline.expired():
                 raise
             raise _too_long(self._timeout) from error
-        if deadline.expired():  # it did not let itself be cancelled
+        if deadline.expired():  # the node suppressed the cancellation
             raise _too_long(self._timeout)
         return ended
 
@@ -132,7 +131,7 @@ class _Threads(Crew):
     """Workers that are threads, named after the node.
 
     A node cannot be stopped in its thread. Where there is a limit of time, each
-    attempt has a thread of its own, which is left alone once the time is up.
+    attempt has a thread of its own, which is abandoned once the time is up.
     """
 
     def __init__(self, runner: Runner, items: Items, step: BatchSettings) -> None:
@@ -209,13 +208,13 @@ class _Threads(Crew):
         self.stop_others()
 
     def _end_taking(self) -> None:
-        """Wait no longer for an item that nobody will run."""
+        """Stop waiting for an item that will not run."""
         if self._taking is not None:
             self._taking.cancel()
 
 
 def crew_for(runner: Runner, items: Items, step: BatchSettings) -> Crew:
-    """Give the workers that nodes of this type need."""
+    """Return the workers that nodes of this type need."""
     kind = _Tasks if runner.is_async else _Threads
     return kind(runner, items, step)
 
@@ -233,7 +232,7 @@ def drive(coroutine: Coroutine[Any, Any, None]) -> None:
 async def _next_of(items: Items) -> Taken | None:
     """Take the next item of an asynchronous iterable.
 
-    Where its source is cancelled the batch is not, nor is that the end of the items.
+    If its source is cancelled, neither is the batch, nor is that the end of the items.
     """
     try:
         return await items.take_async()

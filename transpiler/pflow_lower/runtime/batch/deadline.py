@@ -18,7 +18,7 @@ class Late(Exception):  # noqa: N818 - it is caught where the limit is set
 
 
 def within(seconds: float, work: Callable[[], T], name: str) -> T:
-    """Do some work in a thread of its own; raise Late if it takes longer.
+    """Do work in a thread of its own; raise Late if it takes longer.
 
     A thread cannot be stopped: it then goes on, and its result is dropped, which
     the log says.

@@ -1,4 +1,4 @@
-"""Where the attempts of a batch wait until one more may start."""
+"""The gate at which the attempts of a batch wait until one more may start."""
 
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -7,25 +7,25 @@ from threading import Lock
 from time import monotonic
 
 _SPARE = 1.01
-"""A start is seen by others a little later than it was let through: so much of the
-window stays free that the ceiling holds for what they see, too."""
+"""Others see a start a little later than the gate: this much of the window stays
+free, so that the limit holds for what they see."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """At most `requests` attempts start in any `per` seconds."""
+    """At most `requests` attempts start in `per` seconds: `docs/language.md` § 3."""
 
     requests: int
     per: float
 
     def __post_init__(self) -> None:
-        """Raise ValueError where nothing could ever start, or all at once."""
+        """Raise ValueError if nothing could ever start, or all at once."""
         if self.requests < 1 or not self.per > 0:
             raise ValueError(f"{self}: requests must be at least 1, per above 0")
 
 
 class Gate:
-    """Lets attempts through: none while the batch is held back, no more than its rate.
+    """Lets attempts through: none while the batch is held back, and at most its rate.
 
     Under a rate limit they start at even distances, and never more than
     `requests` of them in any window of `per` seconds. Any thread may call it.
@@ -44,7 +44,7 @@ class Gate:
         self._next_turn = 0.0
 
     def hold(self, seconds: float) -> bool:
-        """Let nothing through for so long; tell whether that is longer than before."""
+        """Let nothing through for so long; return whether that extends the time."""
         with self._lock:
             until = self._clock() + seconds
             longer = until > self._closed_until
@@ -52,9 +52,9 @@ class Gate:
             return longer
 
     async def enter(self, pause: Callable[[float], Awaitable[bool]]) -> bool:
-        """Wait until an attempt may start; False where the batch was stopped instead.
+        """Wait until an attempt may start; return False if the batch was stopped.
 
-        `pause` waits so many seconds, and tells whether to go on.
+        `pause` waits so many seconds, and returns whether to go on.
         """
         with self._lock:
             seconds = self._turn(self._clock())
@@ -66,7 +66,7 @@ class Gate:
                 return True
 
     def _turn(self, now: float) -> float:
-        """Take a turn, and give the seconds until it comes.
+        """Take a turn, and return the seconds until it comes.
 
         Turns lie at even distances. One may lie in the past a little, so that the
         rate is reached although every sleep is longer than it was meant to be.
@@ -76,10 +76,10 @@ class Gate:
         return turn - now
 
     def _start(self) -> float:
-        """Count a start and give 0, or give the seconds after which to ask again.
+        """Count a start and return 0, or return the seconds after which to ask again.
 
-        What counts is when attempts really start: one that was late may have come
-        so close to those after it that the next turn is too early.
+        What counts is when attempts really start: a late one may be so close to
+        those after it that the next turn is too early.
         """
         with self._lock:
             now = self._clock()

@@ -1,4 +1,4 @@
-"""The items of one run of a batch: which were started, and what came of each."""
+"""The items of one run of a batch: which were started, and how each ended."""
 
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from itertools import count
@@ -23,11 +23,11 @@ Failure: TypeAlias = tuple[int, Any, BaseException]
 
 
 class Items:
-    """Hands out the items of a batch in order, and collects what comes of them.
+    """Hands out the items of a batch in order, and collects their results.
 
-    Every method may be called from any thread. An item is handed out only as
-    long as the batch was not stopped: after `stop`, or after more failures than
-    are `tolerated`, not one more is. `limit` is how many items there may be.
+    Any thread may call the methods. After `stop`, or after more failures than are
+    `tolerated`, no further item is handed out. `limit` is how many items there may
+    be.
     """
 
     def __init__(
@@ -54,10 +54,10 @@ class Items:
         self._open: Callable[[object], None] = self._results.append
         self._stopping = Event()
         self._lock = Lock()
-        self._turn = Lock()  # of its own: an iterator may keep a thread waiting
+        self._turn = Lock()  # a lock of its own: an iterator may block
 
     def take(self) -> Taken | None:
-        """Start the next item: give its index and itself, or None at the end."""
+        """Start the next item: return its index and the item, or None at the end."""
         if not self._turn.acquire(blocking=False):
             self._wait_for_turn()
         try:
@@ -117,15 +117,15 @@ class Items:
         self._stopping.wait(seconds)
 
     def counts(self) -> tuple[int, int, int]:
-        """Give how many items were started, have succeeded and have failed."""
+        """Return how many items were started, have succeeded and have failed."""
         in_flight = sum(result is _IN_FLIGHT for result in self._results)
         started, failed = len(self._results), len(self._errors)
         return started, started - failed - in_flight, failed
 
     def check_share(self, percentage: float | None) -> None:
-        """Let the batch fail if more than this share of all its items have failed.
+        """Fail the batch if more than this share of all its items have failed.
 
-        That is known beforehand only of a list; the end of a stream tells.
+        Only for a list is the total known before the end.
         """
         started, _, failed = self.counts()
         if percentage is None or self.failure or failed <= share(percentage, started):
@@ -133,11 +133,11 @@ class Items:
         self.failure = self._last_failure
 
     def leave(self) -> str | None:
-        """Keep what there is of a batch that ends early; tell where, if in a file."""
+        """Keep the results of a batch that ends early; return their file, if any."""
         return None
 
     def output(self, *, is_complete: bool) -> dict[str, Any]:
-        """Give the outputs of the batch, once every item that was started is over.
+        """Return the outputs of the batch, once every item that was started has ended.
 
         Items that were cancelled are null and neither a success nor an error.
         """
@@ -154,10 +154,10 @@ class Items:
     def _wait_for_turn(self) -> None:
         """Take the lock of `take`, which another thread has.
 
-        Who waits in line for a lock gets it without the interpreter, and then waits
-        for that: each thread that comes by meanwhile has to wait in line as well,
-        and so each item costs a switch of threads. To let others run and to ask
-        again ends that. An iterator that takes its time is waited for in line.
+        A thread that blocks on a lock gets it without the interpreter lock, and then
+        waits for that: other threads queue up meanwhile, and each item costs a switch
+        of threads. To let others run and to ask again avoids that. For a slow
+        iterator the thread blocks.
         """
         for _ in range(_ASK_AGAIN):
             sleep(0)
@@ -175,7 +175,7 @@ class Items:
 
 
 class FiledItems(Items):
-    """Items whose results go to a file: what is kept of each is that it is over."""
+    """Items whose results go to a file: in memory they are only counted."""
 
     def __init__(
         self,
@@ -198,11 +198,11 @@ class FiledItems(Items):
             self._succeeded += 1
 
     def counts(self) -> tuple[int, int, int]:
-        """Give how many items were started, have succeeded and have failed."""
+        """Return how many items were started, have succeeded and have failed."""
         return self._started, self._succeeded, len(self._errors)
 
     def leave(self) -> str | None:
-        """Keep what there is; tell where."""
+        """Keep the results; return their file."""
         return self._file.keep()
 
     def _count(self, _: object) -> None:
@@ -217,7 +217,7 @@ class FiledItems(Items):
 
 
 def _few(items: Iterable[Any], limit: float) -> Iterator[Any]:
-    """Give the items; raises ItemsError at one that is too many."""
+    """Yield the items; raise ItemsError at one that is too many."""
     for index, item in enumerate(items):
         if index >= limit:
             raise too_many(limit)

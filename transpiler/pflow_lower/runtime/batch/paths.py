@@ -1,4 +1,4 @@
-"""Paths as a workflow writes them, and the files that fit a pattern."""
+"""Paths as a workflow writes them, and the files that match a pattern."""
 
 import errno
 import os
@@ -12,9 +12,9 @@ _MAGIC = re.compile(r"[*?\[]")
 
 
 def spelled_out(path: str) -> str:
-    """Give the path that is meant: `~/` is the home directory, as for file nodes.
+    """Return a path with its `~/` replaced by the home directory, as file nodes do.
 
-    Raises ValueError where the system cannot have such a path.
+    Raises ValueError if the system cannot have such a path.
     """
     if "\0" in path:
         raise ValueError("a NUL character cannot stand in a path")
@@ -23,11 +23,11 @@ def spelled_out(path: str) -> str:
 
 
 def files_that_fit(pattern: str) -> Iterator[str]:
-    """Give the paths of the files that fit a pattern, as `sorted` would order them.
+    """Return the paths of the files that fit a pattern, as `sorted` would order them.
 
     `?`, `*`, `[...]` and `**` mean what they mean to Python's `glob`: a name that
     begins with a dot fits what begins with one. `**` follows no link to a folder,
-    which may lead round in a circle. Folders are left out, and no path is given
+    which may lead in a circle. Folders are left out, and no path is given
     twice. In memory are the names in the folders that lead to where it is.
 
     Raises OSError where a folder cannot be read, and where a pattern that is a
@@ -62,7 +62,7 @@ class _Pattern:
         self._end = len(self._parts)
 
     def files(self, folder: str) -> Iterator[str]:
-        """Give the paths of the files below `folder` that fit, in their order."""
+        """Return the paths of the files below `folder` that fit, in their order."""
         places = self._from(0)
         trail = [(folder, places, self._names(folder, places))]
         while trail:
@@ -78,7 +78,7 @@ class _Pattern:
                 yield folder + name
 
     def _names(self, folder: str, places: Collection[int]) -> list[str]:
-        """Give the names in a folder that lead on, the last one first.
+        """Return the names in a folder that lead on, the last one first.
 
         That of a folder ends in a slash, as it does in the paths of its files.
         """
@@ -100,7 +100,7 @@ class _Pattern:
         return names
 
     def _after(self, name: str, places: Collection[int], *, linked: bool) -> set[int]:
-        """Give the places that a name leads to from those its folder stands at."""
+        """Return the places that a name leads to from those its folder stands at."""
         reached: set[int] = set()
         for place in places:
             part = self._parts[place]
@@ -114,7 +114,7 @@ class _Pattern:
         return reached
 
     def _from(self, place: int) -> set[int]:
-        """Give a place and those that follow it without a name: `**` may be empty."""
+        """Return a place and those that follow it without a name: `**` may be empty."""
         places = {place}
         while self._parts[place : place + 1] == ["**"]:
             place += 1
@@ -125,5 +125,5 @@ class _Pattern:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads nowhere, or round in a circle
+    except OSError:  # a link that leads nowhere, or in a circle
         return False

@@ -1,4 +1,4 @@
-"""What a journal knows of the steps of a run, from this one and earlier ones."""
+"""What a journal knows about the steps of a run, from this run and earlier ones."""
 
 import logging
 from concurrent.futures import Future
@@ -19,15 +19,15 @@ logger = logging.getLogger("pflow_lower.runtime")
 
 
 class Identity(NamedTuple):
-    """What an item is recognised by: its key, and a digest of its resolved params."""
+    """How an item is recognised: by its key, and a digest of its resolved params."""
 
-    index: int  # type: ignore[assignment] # a tuple's method, which nobody calls here
+    index: int  # type: ignore[assignment] # a tuple's method, never called here
     key: str
     digest: str
 
 
 class Recall:
-    """Finds items that succeeded before, and records what comes of the others."""
+    """Finds items that succeeded before, and records how the others end."""
 
     def __init__(self, node_id: str, journal: "BatchJournal") -> None:
         self._node_id = node_id
@@ -39,16 +39,16 @@ class Recall:
             )
 
     def identify(self, index: int, key: str, params: dict[str, Any]) -> Identity:
-        """Give the identity of an item, before a node can change its params.
+        """Return the identity of an item, before a node can change its params.
 
-        A key with a secret in it is told from others by its digest.
+        A digest tells apart keys whose secrets are masked.
         """
         shown = mask(key)
         known_by = key if shown == key else f"{shown} {digest(key)}"
         return Identity(index, known_by, digest(params))
 
     def find(self, identity: Identity) -> str | None:
-        """Give the result of an item that succeeded before, as JSON."""
+        """Return the result of an item that succeeded before, as JSON."""
         found = self._journal.find(identity.key, identity.digest)
         if found is None and self._journal.known(identity.key, identity.digest):
             self._say("items whose params were changed run again")
@@ -60,24 +60,24 @@ class Recall:
         if text is not None:
             return self._journal.record(*identity, text)
         self._say(
-            f"a result is {type(result).__name__}, or holds what JSON has no form for; "
-            "it cannot be kept in the journal, and its item will run again"
+            f"a result is {type(result).__name__}, or holds what JSON cannot represent;"
+            " it cannot be kept in the journal, and its item will run again"
         )
         return _done()
 
     def failed(self, identity: Identity, error: str, kind: str) -> Future[None]:
-        """Record a failure, for people to read."""
+        """Record a failure, for people who read the journal."""
         return self._journal.record_failure(*identity, error, kind)
 
     def _say(self, message: str) -> None:
-        """Log what holds for many items once."""
+        """Log once what is true of many items."""
         if message not in self._has_said:
             self._has_said.add(message)
             logger.warning('node "%s": %s', self._node_id, message)
 
 
 class StepRecall:
-    """Finds a plain node that ended well before, with the same params."""
+    """Finds a plain node that succeeded before, with the same params."""
 
     def __init__(
         self, node_id: str, kind: type[BaseNode], params: Any, journal: "Journal"
@@ -87,7 +87,7 @@ class StepRecall:
         self._journal = journal
 
     def find(self) -> tuple[str, dict[str, Any]] | None:
-        """Give the action that it ended with, and its outputs."""
+        """Return the action that it ended with, and its outputs."""
         found = self._journal.step(self._node_id, self._digest)
         if found is None:
             return None
@@ -97,7 +97,7 @@ class StepRecall:
         return action, outputs
 
     def succeeded(self, action: str, outputs: dict[str, Any]) -> Future[None]:
-        """Record how it ended; what JSON has no form for runs again another time."""
+        """Record how it ended; what JSON cannot represent will run again."""
         text = encode(outputs)
         if text is None:
             return _done()
@@ -105,21 +105,21 @@ class StepRecall:
 
 
 def recall_for(step: BatchSettings) -> Recall | None:
-    """Give what recalls the items of a batch; None where the run has no journal.
+    """Return what recalls the items of a batch; None where the run has no journal.
 
     Raises JournalError where the journal cannot be read or written.
     """
     context = current()
     if context.journal is None:
         return None
-    # What, if it changes, makes the results in the journal another's.
+    # If this changes, the results in the journal are those of another node.
     definition = f"{name_of(node_class(step.node_type))} results={step.results}"
     node_id = context.node_id or step.node_id
     return Recall(step.node_id, context.journal.batch(node_id, definition))
 
 
 def name_of(kind: type[BaseNode]) -> str:
-    """Give the import reference of a node type."""
+    """Return the import reference of a node type."""
     return f"{kind.__module__}:{kind.__qualname__}"
 
 

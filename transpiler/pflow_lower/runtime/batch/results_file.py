@@ -3,9 +3,9 @@
     {"index":0,"result":"..."}
     {"index":1,"result":null,"error":"File not found","type":"FileNotFoundError"}
 
-While the batch goes on they are in a file beside it, whose name ends in
-`.partial`; that takes the name that was asked for once all are there. A line is
-handed to the system as soon as those before it are, so a kill loses none of them.
+While the batch runs they are in a file beside it, whose name ends in `.partial`;
+that is renamed once all are there. A line is handed to the system as soon as those
+before it are, so a kill loses none of them.
 """
 
 import json
@@ -40,16 +40,16 @@ class ResultsFileError(RunError):
 class ResultsFile:
     """Takes the results of a batch as they come, and writes them in order.
 
-    It must come to its end by `finish` or `keep`, when no `put` is under way any
-    more. These ask for no lock: an interrupted `put` may have left one held.
+    It must be ended by `finish` or `keep`, once no `put` is running. These take no
+    lock: an interrupted `put` may have left one held.
     """
 
     def __init__(self, path: object) -> None:
         """Open the file beside the one at `path`; what is there is not touched.
 
         A relative path starts at the working directory, `~/` at the home
-        directory; a link is followed. Raises ResultsFileError where `path` is no
-        path, cannot be written to, or is being written to by somebody else.
+        directory; a link is followed. Raises ResultsFileError if `path` is not a path,
+        cannot be written to, or is being written to by another batch.
         """
         if not isinstance(path, str) or not path:
             found = type_name(path) if path != "" else "an empty string"
@@ -74,15 +74,15 @@ class ResultsFile:
 
     @property
     def waiting(self) -> int:
-        """How many results are held in memory, since one before them is not there."""
+        """How many results are held in memory, waiting for an earlier one."""
         return len(self._waiting)
 
     def put(self, index: int, record: Mapping[str, Any]) -> None:
-        """Take what the line of an item is to hold besides `index`, from any thread.
+        """Add the line of an item, its `index` and the record; any thread may call it.
 
-        What JSON has no form for is written as its `str`. Raises ResultsFileError
-        where it cannot be written; it is held then, and tried again with the next.
-        Raises ValueError where the item has a line already, or the file is closed.
+        What JSON cannot represent is written as its `str`. Raises ResultsFileError
+        if the write fails; the line is kept then, and tried again with the next.
+        Raises ValueError if the item has a line already, or the file is closed.
         """
         try:
             line = _line(index, record)
@@ -90,14 +90,14 @@ class ResultsFile:
             raise self._error(f"item {index}: {describe(error)}") from error
         if self._file.closed:
             raise ValueError(f"the file is closed, item {index} comes too late")
-        if index == self._next:  # until this is there, nobody else moves on
+        if index == self._next:  # no other item moves on before this one
             self._ready += line
             self._next = index + 1
         elif index < self._next or self._waiting.setdefault(index, line) is not line:
             raise ValueError(f"item {index} has a result already")
-        # Nobody waits for a lock: whoever holds it does the work for all. A thread
-        # in line for it would be passed by others again and again, and all that
-        # comes after its item would have to be held until then.
+        # No thread waits for a lock: its holder does the work for all. A waiting thread
+        # would be passed by others again and again, and all results after its item
+        # would have to be held until then.
         while self._next in self._waiting and self._gathering.acquire(blocking=False):
             try:
                 self._gather()
@@ -110,11 +110,11 @@ class ResultsFile:
                 self._writing.release()
 
     def finish(self, count: int) -> str:
-        """Make the file complete, and give its path.
+        """Complete the file, and return its path.
 
-        All of `count` items are over; the result of one that nobody put is null.
-        Raises ResultsFileError where that fails; what is there is kept then, as
-        by `keep`. Raises ValueError where there are results of more items.
+        All of `count` items have ended; a missing result is null. Raises
+        ResultsFileError if that fails; the results so far are kept then, as by
+        `keep`. Raises ValueError if there are results of more items.
         """
         if max(self._waiting, default=self._next - 1) >= count:
             raise ValueError(f"there are results past the last of {count} items")
@@ -130,10 +130,10 @@ class ResultsFile:
         return self._path
 
     def keep(self) -> str:
-        """Close the file as it is, incomplete, and give its path.
+        """Close the file as it is, incomplete, and return its path.
 
-        What waits for earlier items is written, too. Raises ResultsFileError where
-        that fails; the file is closed all the same. Once more does nothing.
+        Lines that wait for earlier items are written. Raises ResultsFileError if
+        that fails; the file is closed all the same. May be called again.
         """
         if self._file.closed:
             return self._kept
@@ -161,7 +161,7 @@ class ResultsFile:
             self._write()
 
     def _gather(self) -> None:
-        """Let go of the lines that wait for no other one: they are ready."""
+        """Move the lines that wait for no other one to those that are ready."""
         while (line := self._waiting.get(self._next)) is not None:
             # An interrupt comes before both or after both: nothing is called here.
             self._ready += line
@@ -169,7 +169,7 @@ class ResultsFile:
             del self._waiting[self._next - 1]
 
     def _write(self) -> None:
-        """Write what is ready, or much of it."""
+        """Write what is ready, or a large part of it."""
         lines = bytes(self._ready[:_AT_ONCE])
         length = len(lines)
         try:
@@ -186,7 +186,7 @@ class ResultsFile:
             raise
 
     def _settle(self, lines: bytes) -> None:
-        """Let go of those lines that a write brought to their end before it failed.
+        """Forget the lines that a failed write has written, and cut off half a line.
 
         Half a line would make the file unreadable.
         """
@@ -197,7 +197,7 @@ class ResultsFile:
         del self._ready[:whole]
 
     def _publish(self) -> None:
-        """Give the file the name that it is for, and mode and owner of what has it."""
+        """Rename the file to its target, with the mode and owner of that."""
         self._check_it_is_there()
         with suppress(FileNotFoundError):
             existing = os.stat(self._target)
@@ -206,7 +206,7 @@ class ResultsFile:
             keep_mode(self._draft, existing)
         if sys.platform == "win32":
             self._file.close()  # it could not be renamed otherwise
-        # Elsewhere the lock holds until then: nobody else may take the name before.
+        # Elsewhere the lock is held until the file has its name.
         os.replace(self._draft, self._target)
         self._file.close()
 
@@ -216,14 +216,14 @@ class ResultsFile:
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
-        """Let an error of the system name the file, and where the results are."""
+        """Make an error of the system name the file, and where the results are."""
         try:
             yield
         except OSError as error:
             raise self._failure(error) from error
 
     def _failure(self, error: OSError) -> ResultsFileError:
-        return self._error(f"{error.strerror}; what is there so far is in {self._kept}")
+        return self._error(f"{error.strerror}; the results so far are in {self._kept}")
 
     def _error(self, reason: str) -> ResultsFileError:
         return ResultsFileError(f"cannot write results to {self._path}: {reason}")
@@ -244,10 +244,10 @@ def _open(path: str, target: str, draft: str) -> FileIO:
         raise ValueError("it ends in /, as only folders do")
     for each in (path, draft):
         if is_special(each):
-            raise ValueError(f"{each} is no regular file")
+            raise ValueError(f"{each} is not a regular file")
     if not os.path.isdir(folder := os.path.dirname(target)):
         raise ValueError(f"there is no folder {folder}")
-    # Until it replaces a file, nobody is to read more in it than in that.
+    # Until it replaces a file, it is not to be more readable than that.
     mode = 0o600 if os.path.exists(target) else 0o666
     while True:
         file = FileIO(draft, "a", opener=partial(_open_itself, mode=mode))
@@ -259,7 +259,7 @@ def _open(path: str, target: str, draft: str) -> FileIO:
         except BaseException:
             file.close()
             raise
-        # The other one finished it between our opening and our locking it.
+        # Another batch finished it after it was opened and before it was locked.
         file.close()
 
 

@@ -16,7 +16,7 @@ from pflow_lower.runtime.errors import (
 )
 
 _NEVER_BETTER = (MissingReferenceError, InvalidIndexError)
-"""A reference that finds nothing finds nothing at the next attempt either."""
+"""A reference without a value has none at the next attempt either."""
 
 _PERMANENT = (
     AttributeError,
@@ -32,13 +32,16 @@ _PASSING_STATUSES = frozenset({408, 409, 425, 429})
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often an item is tried, and how long it waits before it is tried again.
+    """How often an item is tried, and when: `docs/language.md` § 3.
 
-    `max_attempts` counts the first one, too. The wait in seconds is `wait`, times
-    `backoff` for each attempt after the first, `max_wait` at most; under the
-    jitter "full" it is a random part of that. `on` names the failures that are
-    tried again: classes of exceptions (or of their bases) and HTTP statuses.
-    Without it those are left out that are plainly permanent.
+    Attributes:
+        max_attempts: The number of attempts, the first one included.
+        wait: The seconds until the second attempt.
+        backoff: The factor by which the wait grows with each further attempt.
+        max_wait: The longest wait in seconds.
+        jitter: With "full", a random part of the wait is waited.
+        on: The failures that are tried again: names of classes of exceptions (or of
+            their bases) and HTTP statuses. None means all but plainly permanent ones.
     """
 
     max_attempts: int = 1
@@ -49,7 +52,7 @@ class Retry:
     on: tuple[str | int, ...] | None = None
 
     def tries_again(self, error: BaseException, attempt: int) -> bool:
-        """Tell whether there is another attempt after this one has failed."""
+        """Return whether another attempt follows the failure of this one."""
         if attempt >= self.max_attempts or isinstance(error, _NEVER_BETTER):
             return False
         if self.on is None:
@@ -61,7 +64,7 @@ class Retry:
         )
 
     def seconds(self, attempt: int) -> float:
-        """Give how long to wait after the attempt of this number has failed."""
+        """Return how long to wait after the attempt of this number has failed."""
         most = TIMEOUT_MAX if self.max_wait is None else self.max_wait
         try:
             seconds = min(self.wait * float(self.backoff) ** (attempt - 1), most)
@@ -71,7 +74,7 @@ class Retry:
 
 
 def http_status(error: BaseException) -> int | None:
-    """Give the HTTP status that an exception tells of, None if it tells of none.
+    """Return the HTTP status in an exception, None if it has none.
 
     Clients keep it in the exception or in its response, under one of a few names.
     """
@@ -84,7 +87,7 @@ def http_status(error: BaseException) -> int | None:
 
 
 def retry_after(error: BaseException) -> float | None:
-    """Give the seconds for which the other side has asked to be left alone.
+    """Return the seconds for which a server has asked not to be called.
 
     Clients keep that in the exception, or leave it in the headers of the reply.
     """
@@ -102,25 +105,25 @@ def _is_permanent(error: BaseException) -> bool:
 
 
 def _said(holder: Any, name: str) -> Any:
-    """Give an attribute of somebody's exception, None where it has none to give."""
+    """Return an attribute of any exception, None if it has none."""
     try:
         return getattr(holder, name, None)
-    except Exception:  # a property may raise whatever it likes
+    except Exception:  # a property may raise anything
         return None
 
 
 def _header(headers: Any) -> Any:
-    """Give the header Retry-After, in whichever case a plain dict may have it."""
+    """Return the header Retry-After, whatever its case in a plain dict."""
     try:
         if isinstance(headers, Mapping):
             headers = {name.lower(): value for name, value in headers.items()}
         return headers.get("retry-after")
-    except Exception:  # it may be anything at all
+    except Exception:  # it may be anything
         return None
 
 
 def _seconds(said: Any) -> float | None:
-    """Read a Retry-After: a number of seconds, or a date; None where it is neither."""
+    """Read a Retry-After, a number of seconds or a date; None if it is neither."""
     if isinstance(said, bool):
         return None
     try:
@@ -137,5 +140,5 @@ def _seconds_until(date: Any) -> float:
         then = parsedate_to_datetime(str(date))
         then = then if then.tzinfo else then.replace(tzinfo=UTC)
         return (then - datetime.now(UTC)).total_seconds()
-    except Exception:  # the parser raises more than it says where a date is none
+    except Exception:  # the parser raises more than it documents
         return 0

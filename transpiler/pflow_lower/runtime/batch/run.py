@@ -1,4 +1,4 @@
-"""One run of a batch: what is done with each item, from its start to its end."""
+"""One run of a batch: each item from its start to its end."""
 
 import logging
 from asyncio import CancelledError
@@ -40,7 +40,7 @@ logger = logging.getLogger("pflow_lower.runtime")
 
 _FAILURES = (Exception, CancelledError, SystemExit)
 _YIELD_EVERY = 64
-"""After so many items a task lets others run: some nodes never wait."""
+"""After so many items a task lets others run: some nodes never await anything."""
 
 _serial = count(1)
 
@@ -62,7 +62,7 @@ class BatchRun:
         primary = getattr(runner.node_type, "result", None)
         self.items = items
         self.failure: Exception | None = None
-        self.unseen_keys: Keys | None = None  # of items that can be had but once
+        self.unseen_keys: Keys | None = None  # of items that can be read only once
         self._step = step
         self._shared = shared
         self._params_for = step.params_for
@@ -81,7 +81,7 @@ class BatchRun:
         self._number = next(_serial)
 
     async def go(self) -> None:
-        """Run the items; returns when all that were started are over."""
+        """Run the items; return when all that were started have ended."""
         await self._crew.run(self._workers, self._work)
 
     def tell(
@@ -95,7 +95,7 @@ class BatchRun:
             self._emit(kind(self._step.node_id, now(), self._number, *what, **more))
 
     async def _work(self) -> None:
-        """Run items, one after the other, until there are no more to start."""
+        """Run items, one after the other, until there are no more."""
         alias, bindings = self._step.alias, dict[str, Any]()
         scope = Scope(self._shared, bindings, self._parsed)
         items = self.items
@@ -129,7 +129,7 @@ class BatchRun:
         params: dict[str, Any] | None = None,
         identity: Identity | None = None,
     ) -> None:
-        """Run an item until an attempt succeeds, or there is none left."""
+        """Run an item until an attempt succeeds, or was the last one."""
         attempt = 1
         while True:
             try:
@@ -159,7 +159,7 @@ class BatchRun:
     async def _succeed(
         self, index: int, result: Any, attempt: int, identity: Identity | None
     ) -> None:
-        """Keep the result of an item; what a journal holds is never lost again."""
+        """Keep the result of an item, in the journal first."""
         if identity is not None and self._recall is not None:
             await self._crew.settled(self._recall.succeeded(identity, result))
         self.items.succeed(index, result)
@@ -187,7 +187,7 @@ class BatchRun:
     async def _waits_for_retry(
         self, index: int, error: BaseException, attempt: int
     ) -> bool:
-        """Wait for the next attempt; False where the batch was stopped meanwhile."""
+        """Wait for the next attempt; return False if the batch was stopped."""
         self._hold_back(index, error)
         wait = self._step.retry.seconds(attempt)
         message, kind = describe(error), type(error).__name__
@@ -195,14 +195,14 @@ class BatchRun:
         return await self._crew.pause(wait)
 
     def _hold_back(self, index: int, error: BaseException) -> None:
-        """Start nothing for a while where the other side has asked for that."""
+        """Start nothing for a while if a server has asked for that."""
         seconds = retry_after(error)
         if seconds is not None and self._gate.hold(seconds):
             self._is_gated = self._is_watched = True
             self.tell(HeldBack, index, seconds)
 
     async def _may_start(self, index: int, attempt: int) -> bool:
-        """Wait for the gate; False where the batch was stopped instead."""
+        """Wait at the gate; return False if the batch was stopped."""
         if self._is_gated and not await self._gate.enter(self._crew.pause):
             return False
         if attempt == 1:
@@ -212,10 +212,7 @@ class BatchRun:
     def _identified(
         self, index: int, scope: Scope
     ) -> tuple[dict[str, Any] | None, Identity | None]:
-        """Return the params of an item, and what the journal knows it by.
-
-        Both are None where they cannot be made.
-        """
+        """Return the params of an item and its identity, None if there are none."""
         assert self._recall is not None
         try:
             params = self._params_for(scope)
@@ -237,7 +234,7 @@ class BatchRun:
         return True
 
     def _result(self, item: Any, action: str, outputs: dict[str, Any]) -> Any:
-        """Give what one result of the batch is: `docs/language.md` § 3."""
+        """Return one result of the batch: `docs/language.md` § 3."""
         if action == "error":
             raise ErrorAction(outputs.get("error"), outputs)
         if self._gives_records:

@@ -1,4 +1,4 @@
-"""What is particular to one batch: `docs/language.md` § 3."""
+"""The settings of a batch class, each declared here once: `docs/language.md` § 3."""
 
 from fractions import Fraction
 from math import floor, inf
@@ -13,11 +13,11 @@ from pflow_lower.runtime.scope import Scope
 
 
 class BatchSettings:
-    """What a subclass of BatchStep says: its settings, and how its values are made.
+    """The settings of a batch class, and the methods that make its values.
 
-    `max_concurrent` is 1 where items run one by one. `items_source` is what was
-    written for the items, to name it in an error, and `items_from` the kind of
-    stream that they come from, if they do. Times are in seconds.
+    `max_concurrent` is 1 if items run one by one. `items_source` is the items as they
+    were written, for errors, and `items_from` the kind of stream that they come from,
+    if any. Times are in seconds.
     """
 
     node_id: ClassVar[str] = ""
@@ -37,31 +37,31 @@ class BatchSettings:
     results: ClassVar[Literal["value", "record"]] = "value"
 
     def items_for(self, scope: Scope) -> Any:
-        """Give the items, their references resolved."""
+        """Return the items, their references resolved."""
         raise RunError(f"{type(self).__name__} does not say what its items are")
 
     def params_for(self, scope: Scope) -> dict[str, Any]:
-        """Give the params of one item, their references resolved."""
+        """Return the params of one item, their references resolved."""
         return {}
 
     def key_for(self, scope: Scope) -> Any:
-        """Give what a journal knows an item by: its index, unless a subclass says."""
+        """Return the key of an item in a journal: its index, unless overridden."""
         return scope.lookup("__index__")
 
     def results_to_for(self, scope: Scope) -> Any:
-        """Give the path of the file for the results, None to keep them in the store."""
+        """Return the path of the file for the results; None keeps them in the store."""
         return None
 
     def has_keys(self) -> bool:
-        """Tell whether items have keys of their own, which must then differ."""
+        """Return whether items have keys of their own, which must then differ."""
         return type(self).key_for is not BatchSettings.key_for
 
     def item_limit(self) -> float:
-        """Give how many items there may be."""
+        """Return how many items the batch may have."""
         return inf if self.max_items is None else self.max_items
 
     def tolerated(self, total: int | None) -> float:
-        """Give how many items may fail; without a total no share of it is counted."""
+        """Return how many items may fail; a percentage counts only with a total."""
         if self.error_handling == "fail_fast":
             return 0
         count = self.tolerated_failure_count
@@ -73,9 +73,9 @@ class BatchSettings:
 
 
 def share(percentage: float, total: int) -> int:
-    """Give how many of a total a percentage is, rounded down.
+    """Return a percentage of a total, rounded down.
 
-    It is taken as it was written: 0.57 % of 10,000 are 57, though as a double 0.57
-    is a little less than that.
+    It is used as it was written: 0.57 % of 10,000 are 57, though as a double 0.57
+    is slightly less.
     """
     return floor(Fraction(str(percentage)) * total / 100)

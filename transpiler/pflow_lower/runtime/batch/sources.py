@@ -5,8 +5,8 @@
     {"lines": "names.txt"}       the text of each line
     {"glob": "docs/**/*.md"}     the path of each file that fits
 
-Nothing is in memory whole but a line, a row, or the names in one folder. What is
-wrong in a file stops the batch where it stands: no line is passed over in silence.
+Only a line, a row or the names in one folder are in memory. An error in a file stops
+the batch: no line is silently skipped.
 """
 
 import csv
@@ -23,7 +23,7 @@ from pflow_lower.runtime.errors import RunError
 from pflow_lower.support.values import type_name
 
 _CELL = 1 << 26
-"""The most characters in a cell of a CSV file; an open quote ends there, too."""
+"""The most characters in a cell of a CSV file; an open quote ends there."""
 
 _BLANKS = " \t\r\n"
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|-?(?:NaN|Infinity|[0-9][0-9.eE+-]*)')
@@ -34,13 +34,13 @@ class SourceError(RunError):
 
 
 def open_source(kind: str, where: object) -> Iterable[Any]:
-    """Give the items that are at `where`, a path or a pattern.
+    """Return the items that are at `where`, a path or a pattern.
 
     `kind` is one of SOURCES. Each `iter()` opens the file anew and reads it from
     its start; it is closed when the iterator ends, fails or is dropped. A
     relative path starts at the working directory, `~/` at the home directory.
-    Raises SourceError at once where `where` is no path, at `iter()` where there is
-    nothing to read, and later where a line is not what it should be.
+    Raises SourceError at once if `where` is not a path, at `iter()` if there is nothing
+    to read, and later if a line is not valid.
     """
     if kind not in _READERS:
         raise SourceError(f'items come from {", ".join(SOURCES)}, not from "{kind}"')
@@ -52,7 +52,7 @@ def open_source(kind: str, where: object) -> Iterable[Any]:
 
 
 class _Source:
-    """What can be read again and again."""
+    """Items that can be read repeatedly."""
 
     __slots__ = ("_read", "_where")
 
@@ -62,7 +62,7 @@ class _Source:
 
     def __iter__(self) -> Iterator[Any]:
         items = self._read(self._where)
-        # Every reader pauses once when all is open. It must have got there: only a
+        # Every reader yields once when its file is open. It must have got there: only a
         # generator that has begun closes its file when it is dropped.
         next(items)
         return items
@@ -155,7 +155,7 @@ def _opened(path: str) -> Iterator[IO[bytes]]:
 
 
 def _lines_of(path: str, file: IO[bytes]) -> Iterator[tuple[int, str]]:
-    """Give the number and the text of each line, with what ends it: a newline."""
+    """Yield the number and the text of each line, its newline included."""
     encoding = "utf-8-sig"  # only a file begins with a byte order mark
     for number, line in enumerate(file, 1):
         try:
@@ -163,14 +163,14 @@ def _lines_of(path: str, file: IO[bytes]) -> Iterator[tuple[int, str]]:
         except UnicodeDecodeError as error:
             column = len(error.object[: error.start].decode()) + 1
             byte = f"0x{error.object[error.start]:02x}"
-            message = f"this is no UTF-8: the byte {byte} ({error.reason})"
+            message = f"this is not valid UTF-8: the byte {byte} ({error.reason})"
             raise SourceError(f"{path}:{number}:{column}: {message}") from None
         yield number, text
         encoding = "utf-8"
 
 
 class _RefusedError(ValueError):
-    """Something that Python reads as JSON and that is none."""
+    """Python reads it as JSON, but it is not valid JSON."""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -184,12 +184,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _finite(text: str) -> float:
     value = float(text)
     if value - value:
-        raise _RefusedError("no number can be as large as this")
+        raise _RefusedError("this number is too large")
     return value
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise _RefusedError(f"{name} is no JSON")
+    raise _RefusedError(f"{name} is not valid JSON")
 
 
 _DECODER = json.JSONDecoder(
@@ -198,12 +198,12 @@ _DECODER = json.JSONDecoder(
 
 
 def _fault(text: str, error: Exception) -> tuple[int | None, str]:
-    """Say where a text is no JSON, as far as that is one place, and why."""
+    """Return where a text is not valid JSON, if that is one place, and why."""
     if isinstance(error, json.JSONDecodeError):
-        return error.pos, f"this is no JSON: {error.msg}"
+        return error.pos, f"this is not valid JSON: {error.msg}"
     if isinstance(error, RecursionError):
-        return None, "this JSON is nested too deep"
-    # What refused a number was not told where it stands.
+        return None, "this JSON is nested too deeply"
+    # The hook that refuses a number does not know its place.
     for token in _TOKEN.finditer(text):
         try:
             _DECODER.raw_decode(token[0])
@@ -217,11 +217,11 @@ def _fault(text: str, error: Exception) -> tuple[int | None, str]:
 
 
 def _rows(path: str, file: IO[bytes]) -> Iterator[tuple[int, list[str]]]:
-    """Give each row of a CSV file that is not blank, and the line it begins on."""
+    """Yield each row of a CSV file that is not blank, and the line it begins on."""
     # The limit is one for the whole process, so it is only ever raised.
     csv.field_size_limit(max(_CELL, csv.field_size_limit()))
-    # Not strict, a quote that nobody closes would take the rest of the file for
-    # a cell, and say nothing.
+    # Without strict, an open quote would silently take the rest of the file as a
+    # cell.
     rows = csv.reader(_csv_lines(_lines_of(path, file)), strict=True)
     line = 1
     try:
@@ -230,11 +230,13 @@ def _rows(path: str, file: IO[bytes]) -> Iterator[tuple[int, list[str]]]:
                 yield line, cells
             line = rows.line_num + 1
     except csv.Error as error:
-        raise SourceError(f"{path}:{line}: this row is no CSV: {error}") from None
+        raise SourceError(
+            f"{path}:{line}: this row is not valid CSV: {error}"
+        ) from None
 
 
 def _csv_lines(lines: Iterable[tuple[int, str]]) -> Iterator[str]:
-    """Give lines as `csv` wants them: to it a lone carriage return ends one, too."""
+    """Yield lines as `csv` splits them: also at a lone carriage return."""
     for _, line in lines:
         if line.find("\r", 0, -2) < 0:
             yield line

@@ -46,22 +46,21 @@ logger = logging.getLogger("pflow_lower.runtime")
 
 
 class BatchStep(BatchSettings, AsyncParallelBatchNode):
-    """A node that runs once per item: what a generated batch class is based on.
+    """A node that runs once per item: the base of a generated batch class.
 
-    It also runs outside a generated flow: alone, in a PocketFlow flow (a
-    synchronous one, too), or as the node type of a Step, whose params then give
-    its `items`.
+    It also runs outside a generated flow: alone, in a PocketFlow flow (even a
+    synchronous one), or as the node type of a Step, whose params then hold its
+    `items`. The rules are those of `docs/language.md` § 3.
     """
 
     def load(self) -> None:
-        """Look up the node type; raises UnknownNodeTypeError where there is none."""
+        """Look up the node type; raise UnknownNodeTypeError if there is none."""
         node_class(self.node_type)
 
     async def prep_async(self, shared: Any) -> BatchRun:
-        """Resolve the items, and check all that can be checked before one runs.
+        """Resolve the items, and check what can be checked before one runs.
 
-        Raises JournalError, before what an earlier run has left of the results is
-        written over.
+        Raises JournalError, before the results of an earlier run are overwritten.
         """
         recall = recall_for(self)
         failure: Exception | None = None
@@ -82,7 +81,7 @@ class BatchStep(BatchSettings, AsyncParallelBatchNode):
         return run
 
     async def _exec(self, prep_res: BatchRun) -> BatchRun:
-        """Run the items; returns when all that were started are over."""
+        """Run the items; return when all that were started have ended."""
         run = prep_res
         try:
             async with sharing(), asyncio.timeout(self.batch_timeout) as deadline:
@@ -98,10 +97,10 @@ class BatchStep(BatchSettings, AsyncParallelBatchNode):
         return run
 
     async def post_async(self, shared: Any, prep_res: Any, exec_res: BatchRun) -> str:
-        """Write the output, and say which edge to follow.
+        """Write the output, and return the action whose edge to follow.
 
-        Raises BatchError or StepError where the batch failed and no edge leaves
-        for the action `error`.
+        Raises BatchError or StepError if the batch failed and has no edge for the
+        action `error`.
         """
         run = exec_res
         output = self._output(run)
@@ -120,8 +119,8 @@ class BatchStep(BatchSettings, AsyncParallelBatchNode):
         return "default" if failure is None else "error"
 
     def _items(self, shared: Any) -> Any:
-        # As the node type of a Step its params are resolved; those that a flow
-        # hands it are the flow's own, and may hold anything.
+        # As the node type of a Step its params are resolved; those that a flow passes
+        # are the flow's own, and may hold anything.
         if isinstance(shared, NodeStore) and "items" in self.params:
             return self.params["items"]
         return self.items_for(Scope(shared))
@@ -142,7 +141,7 @@ class BatchStep(BatchSettings, AsyncParallelBatchNode):
         return FiledItems(found, ResultsFile(path), **limits)
 
     def _output(self, run: BatchRun) -> dict[str, Any]:
-        """Give the output; that results cannot be written is a failure, too."""
+        """Return the output; results that cannot be written are a failure."""
         has_failed = run.failure is not None or run.items.failure is not None
         try:
             return run.items.output(is_complete=not has_failed)
@@ -171,7 +170,7 @@ class BatchStep(BatchSettings, AsyncParallelBatchNode):
         return failure
 
     def _with_afterword(self, message: str, output: dict[str, Any]) -> str:
-        """Say what else somebody should know to whom the batch has failed."""
+        """Add how many items failed, and where their results are."""
         words = ""
         if self.error_handling == "continue" and output["error_count"]:
             words += f" ({output['error_count']} of {output['count']} items failed)"
@@ -186,7 +185,7 @@ class BatchStep(BatchSettings, AsyncParallelBatchNode):
         return BatchTimeoutError(f"{limit}: {over}")
 
     def _interrupt(self, run: BatchRun) -> None:
-        """Say how far the batch has come, and keep what there is."""
+        """Log how far the batch has come, and keep the results so far."""
         started, succeeded, failed = run.items.counts()
         try:
             left = run.items.leave()

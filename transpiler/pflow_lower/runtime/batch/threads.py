@@ -63,8 +63,8 @@ async def in_tasks(
     """Await `work` in `count` tasks at once; like `in_threads`, but they are cancelled.
 
     The tasks are put into `tasks`, so that the work itself can cancel the others.
-    A TaskGroup is not enough here: before Python 3.13 it forgets that the run was
-    cancelled where an item fails at the same moment.
+    A TaskGroup is not enough: before Python 3.13 it forgets that the run was
+    cancelled if an item fails at the same moment.
     """
     tasks.extend(asyncio.create_task(work()) for _ in range(count))
     cancelled: asyncio.CancelledError | None = None
@@ -79,7 +79,7 @@ async def in_tasks(
             stop()
             for task in tasks:
                 task.cancel()
-    # Of all of them: asyncio shows what nobody has asked for.
+    # Of all of them: asyncio logs exceptions that were never retrieved.
     raised = [error for error in map(_raised, tasks) if error is not None]
     if cancelled is not None:
         raise cancelled

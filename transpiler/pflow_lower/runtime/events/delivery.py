@@ -100,8 +100,8 @@ def _log(listener: OnEvent, error: BaseException) -> None:
     # A log handler may raise, too. The other listeners still get their events.
     with suppress(BaseException):
         logger.error(
-            "a listener to events failed, which changes nothing of the run; "
-            "what %s raises from now on is not logged",
+            "an event listener failed, which does not affect the run; "
+            "further errors of %s are not logged",
             getattr(listener, "__qualname__", type(listener).__qualname__),
             exc_info=error,
         )

@@ -32,13 +32,12 @@ class EventLogError(RunError):
 class EventLog:
     """A listener that adds each event to a file, as one JSON object a line.
 
-    Fields that say nothing, None or False, are left out. Lines are written several
-    times a second and always whole, so a run that is killed leaves all but its
-    last moments; a line that a full disk cut off is taken back, and where that
-    cannot be, the next run begins a new one. Once a write has failed this is
-    logged, and nothing more is written.
+    Fields that are None or False are left out. Lines are written several times a
+    second and always whole, so a killed run leaves all but its last moments. A line
+    that a full disk cut off is removed; if that fails, the next run begins a new
+    line. A failed write is logged, and nothing more is written.
 
-    Missing directories are made, and what the file holds stays there. Raises
+    Missing directories are created, and the contents of the file stay. Raises
     EventLogError if it cannot be opened.
     """
 
@@ -88,7 +87,7 @@ class EventLog:
     def _take_back(self, written: memoryview) -> None:
         """Cut off a line that is in the file in part."""
         half = len(written) - (bytes(written).rfind(b"\n") + 1)
-        with suppress(OSError):  # a pipe keeps what it has got
+        with suppress(OSError):  # a pipe cannot be cut
             size = os.fstat(self._file.fileno()).st_size
             os.truncate(self._file.fileno(), size - half)
 
@@ -108,12 +107,12 @@ def _line(event: Event) -> bytes:
 
 
 def _ends_within_line(path: str) -> bool:
-    """Tell whether a regular file's last line has no end; False where unknown."""
+    """Return whether the last line of a regular file has no end; False if unknown."""
     if not os.path.isfile(path):
         return False
     try:
         with open(path, "rb") as file:
             file.seek(-1, os.SEEK_END)
             return file.read(1) != b"\n"
-    except OSError:  # it is empty, or not ours to read
+    except OSError:  # it is empty, or may not be read
         return False

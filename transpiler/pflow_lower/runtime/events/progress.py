@@ -2,7 +2,7 @@
 
     sum:  42%|████▏     | 42/100 [00:10<00:13,  4.2 items/s, 1 failed, 3 retried]
 
-The bars are for people: what happens is told in full by the other listeners.
+The bars are for people; the other listeners tell everything.
 """
 
 from contextlib import suppress
@@ -32,11 +32,11 @@ _LONGEST_NAME = 40
 def progress(
     mode: Literal["auto", "always", "never"], stream: TextIO | None
 ) -> "Progress | None":
-    """Give a listener that shows bars on a stream, or None where none are shown.
+    """Return a listener that shows bars on a stream, or None where none are shown.
 
     With "auto" there are bars where the stream is a terminal and tqdm is
-    installed. With "always" a missing tqdm is a RunError. A stream that Python
-    found closed is None.
+    installed. With "always" a missing tqdm is a RunError. The stream is None if Python
+    found it closed.
     """
     if stream is None or mode == "never":
         return None
@@ -80,7 +80,7 @@ class Progress:
                 batch.show(event)
 
     def flush(self) -> None:
-        """Show where things stand, now that there is time."""
+        """Redraw the bars, now that there is time."""
         for batch in self._bars.values():
             batch.bar.update(0)
 
@@ -102,13 +102,13 @@ class Progress:
             file=self._stream,
             unit=" items",
             mininterval=_REDRAW if on_terminal else _REDRAW_IN_FILE,
-            miniters=0,  # the time alone decides, also where only the notes change
+            miniters=0,  # the time alone decides, also if only the notes change
             dynamic_ncols=on_terminal,
         )
 
 
 class _Batch:
-    """A bar, and what is noted behind it."""
+    """A bar, and the notes behind it."""
 
     def __init__(self, bar: "tqdm[Any]") -> None:
         self.bar = bar
@@ -122,7 +122,7 @@ class _Batch:
             self._note()
         match event:
             case ItemFinished(journaled=True):
-                # How fast these came says nothing about how long the rest will take.
+                # Their speed says nothing about how long the rest will take.
                 self.bar.initial += 1
                 self.bar.last_print_n += 1
                 self._add("from the journal")
@@ -156,11 +156,11 @@ def _bar_type() -> "type[tqdm[Any]]":
     tqdm.get_lock()  # type: ignore[no-untyped-call] # the stubs leave it open
 
     class Bar(tqdm):  # type: ignore[type-arg] # it takes none when the program runs
-        monitor_interval = 0  # no thread that looks after bars that nobody updates
+        monitor_interval = 0  # no thread that watches bars
 
         def display(self, msg: str | None = None, pos: int | None = None) -> None:
-            # tqdm would keep the lock for ever if this raised, and any node that
-            # shows a bar of its own would wait for it.
+            # tqdm would keep the lock forever if this raised, and a node that shows a
+            # bar of its own would wait for it.
             with suppress(OSError, ValueError):
                 super().display(msg, pos)
 

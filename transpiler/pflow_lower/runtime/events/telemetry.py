@@ -25,7 +25,7 @@ _FLUSH_MILLISECONDS = 5000
 
 
 def spans() -> "Spans":
-    """Give a listener that makes spans; raises RunError where the extra is missing."""
+    """Return a listener that makes spans; raise RunError if the extra is missing."""
     try:
         return Spans()
     except ImportError as error:
@@ -39,12 +39,11 @@ class Spans:
 
     A batch's span is called `batch NODE`, those of its items `NODE`; it is itself a
     child of the span in which the run was started, if there is one. Retries and
-    times in which the batch is held back are events of the spans. An item that was
+    hold-backs are events of the spans. An item that was
     not over when its batch was ends with it, and has `pflow.unfinished`.
 
-    Where the spans go is for the tracer provider of the program to say; where none
-    is configured, nothing is recorded. A provider, its exporter and all else are
-    configured by the environment with
+    The tracer provider of the program says where the spans go; without one nothing is
+    recorded. The environment configures a provider, its exporter and all else with
 
         pip install opentelemetry-distro opentelemetry-exporter-otlp
         opentelemetry-instrument python docs_lowered.py --otel
@@ -90,7 +89,7 @@ class Spans:
                 if event.index not in batch.items:
                     batch.items[event.index] = self._item(batch, event)
             case ItemFinished() | ItemFailed():
-                # One that the journal had did not start.
+                # An item of the journal did not start.
                 span = batch.items.pop(event.index, None) or self._item(batch, event)
                 _describe_end(span, event)
                 span.end(_nanoseconds(event.time))
@@ -145,7 +144,7 @@ class _Batch:
 
 
 def _describe_end(span: "Span", event: ItemFinished | ItemFailed) -> None:
-    """Say how an item ended."""
+    """Record how an item ended."""
     if event.attempt is not None:
         span.set_attribute("pflow.attempts", event.attempt)
     if isinstance(event, ItemFailed):
@@ -153,7 +152,7 @@ def _describe_end(span: "Span", event: ItemFinished | ItemFailed) -> None:
 
 
 def _count(span: "Span", event: BatchFinished) -> None:
-    """Say how a batch ended."""
+    """Record how a batch ended."""
     span.set_attribute("pflow.count", event.count)
     span.set_attribute("pflow.success_count", event.success_count)
     span.set_attribute("pflow.error_count", event.error_count)
@@ -170,7 +169,7 @@ def _fail(span: "Span", event: ItemFailed | BatchFinished) -> None:
 
 
 def _add_event(span: "Span", event: ItemRetried | HeldBack) -> None:
-    """Note a retry or a hold-back."""
+    """Record a retry or a hold-back."""
     told: dict[str, AttributeValue] = {"pflow.wait": event.wait}
     if isinstance(event, ItemRetried):
         told["pflow.attempt"] = event.attempt
@@ -180,10 +179,10 @@ def _add_event(span: "Span", event: ItemRetried | HeldBack) -> None:
 
 
 def _text(message: str | None) -> str | None:
-    """Write out lone surrogates, for which exporters lose all that goes with them."""
+    """Escape lone surrogates, which exporters cannot send."""
     return None if message is None else to_utf8(message).decode()
 
 
 def _nanoseconds(time: float) -> int:
-    # A float has no room for more than microseconds since the epoch.
+    # A float is not more precise than microseconds since the epoch.
     return round(time * 1_000_000) * 1000

@@ -1,34 +1,34 @@
-"""What is wrong with a journal, in words that say what to do about it."""
+"""What is wrong with a journal, and what to do about it."""
 
 from pflow_lower.runtime.errors import RunError
 
 
 class JournalError(RunError):
-    """A journal cannot be used, or not any longer; the message says what to do."""
+    """A journal cannot be used, or no longer; the message says what to do."""
 
 
-_IN_USE = "is in use by another run: wait until that has ended, or give another journal"
+_IN_USE = "is in use by another run: wait until that has ended, or use another journal"
 _LOCKED = (
-    "is locked by a program that looks into it: have that end first, and run again "
-    "with the same journal; what it holds is not lost"
+    "is locked by another program that reads it: end that program, and run again with "
+    "the same journal; nothing in it is lost"
 )
-_NOT_OPENED = "cannot be opened: check its path, and that its folder may be written to"
+_NOT_OPENED = "cannot be opened: check its path, and that its folder is writable"
 _DAMAGED = (
-    "is damaged: give another journal, or save what it holds with the command "
+    "is damaged: use another journal, or recover its contents with the command "
     ".recover of sqlite3"
 )
 
 _ADVICE = {
-    "": _DAMAGED,  # not from SQLite, but from Python: what should be text is none
+    "": _DAMAGED,  # from Python, not from SQLite: what should be text is not
     "SQLITE_BUSY": _LOCKED,
     "SQLITE_CANTOPEN": _NOT_OPENED,
     "SQLITE_CORRUPT": _DAMAGED,
     "SQLITE_ERROR": _DAMAGED,  # its tables are not those of a journal
     "SQLITE_FULL": "cannot be written, the disk is full: make room and run again "
-    "with the same journal; what it holds is not lost",
+    "with the same journal; nothing in it is lost",
     "SQLITE_IOERR": "cannot be read or written: check that the disk is not full, "
     "no limit for files is reached and the file is still there, and run again with "
-    "the same journal; what it holds is not lost",
+    "the same journal; nothing in it is lost",
     "SQLITE_NOTADB": _DAMAGED,
     "SQLITE_READONLY": "cannot be written: check the permissions of the file and of "
     "its folder",
@@ -36,17 +36,17 @@ _ADVICE = {
 
 
 def failed(path: str, what: str) -> JournalError:
-    """Make the error about the journal at `path`; `what` goes on after its name."""
+    """Return the error about the journal at `path`; `what` follows its name."""
     return JournalError(f'the journal "{path}" {what}')
 
 
 def damaged(path: str, found: str) -> JournalError:
-    """Make the error about the journal at `path` in which something was found."""
+    """Return the error about the journal at `path` in which damage was found."""
     return failed(path, f"{_DAMAGED} ({' '.join(found.split())})")
 
 
 def explained(path: str, error: Exception) -> JournalError:
-    """Make the error that says what one of SQLite, or of the system, means."""
+    """Return the error that explains one of SQLite or of the system."""
     if isinstance(error, BlockingIOError):
         return failed(path, _IN_USE)
     if isinstance(error, OSError):

@@ -1,7 +1,7 @@
-"""The file of a journal: what it must be, who may have it, how rows get in and out.
+"""The file of a journal: how it is opened, locked, read and written.
 
 It is a SQLite database in WAL mode with one connection that writes and one that
-reads, so that who reads never waits for the disk.
+reads, so that reading never waits for the disk.
 """
 
 import os
@@ -21,15 +21,15 @@ from pflow_lower.runtime.journal.errors import (
 from pflow_lower.runtime.journal.lock import FileLock
 
 APPLICATION_ID: Final = int.from_bytes(b"pflj")
-"""What stands in the header of the file: `file` and SQLite know it, too."""
+"""Identifies the file by its header; the `file` command and SQLite know it."""
 
 VERSION: Final = 1
-"""What the tables are like; stands in the header as the `user_version`."""
+"""The version of the tables; in the header it is the `user_version`."""
 
 _HEADER: Final = 100
 _MAGIC: Final = b"SQLite format 3\0"
 _PATIENCE: Final = 10
-"""Seconds to wait for a program that looks into the journal while it is in use."""
+"""Seconds to wait for another program that reads the journal."""
 
 _TABLES: Final = """
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -69,17 +69,17 @@ Cell = str | bytes | int | None
 
 
 class Write(NamedTuple):
-    """A statement that writes, and what stands for its question marks."""
+    """A statement that writes, and its parameters."""
 
     sql: str
     cells: Sequence[Cell]
 
 
 class JournalFile:
-    """An open journal: as long as it is, nobody else can open it.
+    """An open journal, which no other run can open meanwhile.
 
     `read` may be called from any thread; `write` from one at a time. All raise
-    JournalError. What a forked process has inherited is none of its business.
+    JournalError, also in a forked process.
     """
 
     def __init__(
@@ -101,12 +101,11 @@ class JournalFile:
 
     @classmethod
     def open(cls, path: str) -> "JournalFile":
-        """Open the journal at `path`, or make a new one where there is none.
+        """Open the journal at `path`, or create one if there is none.
 
-        A file that is empty counts as none; any other that is no journal stays as
-        it is. All of it is read, to see whether it is damaged: that takes a second
-        for some gigabytes that the system has in memory, else as long as the disk
-        takes to give them.
+        An empty file counts as none; any other file that is not a journal is left
+        alone. The whole file is read to find damage: that takes a second for some
+        gigabytes in the cache of the system, else as long as the disk needs.
         """
         try:
             return cls._open(path)
@@ -119,7 +118,7 @@ class JournalFile:
             database = _real_path(path)
             lock = FileLock(f"{database}-lock")
             undo.callback(lock.release)
-            # Not before: to close a file ends what locks the process has on it.
+            # Only now: closing a file ends the locks that the process has on it.
             _check_header(path, database)
             writer = _connect(database)
             undo.callback(writer.close)
@@ -132,7 +131,7 @@ class JournalFile:
         return journal_file
 
     def read(self, sql: str, *cells: Cell) -> tuple[bytes | int | None, ...] | None:
-        """Give the first row that a query finds, texts as bytes; None for none."""
+        """Return the first row that a query finds, texts as bytes; None for none."""
         self.check_process()
         row: tuple[bytes | int | None, ...] | None
         try:
@@ -145,7 +144,7 @@ class JournalFile:
         return row
 
     def write(self, writes: Sequence[Write]) -> None:
-        """Run all statements in one transaction; returns when the disk has them."""
+        """Run all statements in one transaction; return when they are on the disk."""
         try:
             with self._writer:  # commits, or rolls back
                 self._writer.execute("BEGIN IMMEDIATE")
@@ -157,10 +156,10 @@ class JournalFile:
             raise self.error("was moved or deleted while it was in use")
 
     def close(self) -> None:
-        """Leave a single file that any reader of SQLite databases can read.
+        """Close, leaving a single file that any reader of SQLite databases can read.
 
-        Where that cannot be done, a full disk for one, a file `-wal` stays beside
-        it. Nothing is lost then: who opens the journal next, finds it.
+        If that fails, on a full disk for one, a file `-wal` stays beside it.
+        Nothing is lost then: the next run finds it.
         """
         with self._reading:
             self._closed = True
@@ -172,20 +171,20 @@ class JournalFile:
         self._lock.release()
 
     def check_process(self) -> None:
-        """Raise JournalError in a process that was forked from that which opened it."""
+        """Raise JournalError in a process forked from the one that opened it."""
         if os.getpid() != self._process:
             raise self.error("belongs to the process that this one was forked from")
 
     def damaged(self, found: str) -> JournalError:
-        """Make the error about something in this journal that is damaged."""
+        """Return the error about damage in this journal."""
         return damaged(self._path, found)
 
     def error(self, what: str) -> JournalError:
-        """Make the error about this journal; `what` goes on after its name."""
+        """Return the error about this journal; `what` follows its name."""
         return failed(self._path, what)
 
     def _found(self) -> list[tuple[int, int]]:
-        """Say which files the paths of the journal lead to."""
+        """Return which files the paths of the journal lead to."""
         found = []
         for path in (self._database, f"{self._database}-wal"):
             with suppress(FileNotFoundError):
@@ -209,17 +208,19 @@ def _real_path(path: str) -> str:
         folder = os.path.dirname(database)
         if os.path.isdir(folder):
             return database
-        raise failed(path, f'cannot be made: there is no folder "{folder}"') from None
+        raise failed(
+            path, f'cannot be created: there is no folder "{folder}"'
+        ) from None
     except ValueError as error:  # a NUL
         raise failed(path, f"cannot be opened: {error}") from error
     if not stat.S_ISREG(mode):
-        kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+        kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
         raise failed(path, f"cannot be opened: it is {kind}")
     return database
 
 
 def _check_header(path: str, database: str) -> None:
-    """Look at the file before SQLite does, which might repair what is not ours."""
+    """Check the file before SQLite does, which might repair the file of another."""
     try:
         with open(database, "rb") as file:
             header = file.read(_HEADER)
@@ -228,24 +229,24 @@ def _check_header(path: str, database: str) -> None:
     if not header:
         return
     if not header.startswith(_MAGIC) or len(header) < _HEADER:
-        raise failed(path, "is no journal, but another file: give another path")
+        raise failed(path, "is not a journal but another file: use another path")
     application_id, version = header[68:72], int.from_bytes(header[60:64])
     if int.from_bytes(application_id) != APPLICATION_ID:
-        raise failed(path, "is a database, but no journal: give another path")
+        raise failed(path, "is a database, but not a journal: use another path")
     if version > VERSION:
         raise failed(
             path,
             f"was written by a newer pflow-lower (its version is {version}, this one "
-            f"knows {VERSION}): upgrade, or give another path",
+            f"knows {VERSION}): upgrade, or use another path",
         )
     if version < 1:
         raise damaged(path, f"its version is {version}")
 
 
 def _prepare(path: str, writer: sqlite3.Connection) -> None:
-    """Make the tables of a new journal, or check one that is there; then write to it.
+    """Create the tables of a new journal, or check an existing one; then write to it.
 
-    So a disk that is full is found before anything has run.
+    So a full disk is found before anything has run.
     """
     writer.execute("PRAGMA synchronous = FULL")
     (pages,) = writer.execute("PRAGMA page_count").fetchone()

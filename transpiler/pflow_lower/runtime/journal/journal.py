@@ -1,4 +1,4 @@
-"""`Journal`: what a run has finished, kept in a file, so that no run does it again."""
+"""`Journal`: a file of what a run has finished, so that no run does it again."""
 
 import os
 from concurrent.futures import Future
@@ -18,7 +18,7 @@ _FAILED: Final = "failed"
 
 
 class Journal:
-    """The journal of a workflow's runs: a SQLite file that one run at a time has.
+    """The journal of a workflow's runs: a SQLite file that one run at a time uses.
 
     Use it as a context manager. Threads and tasks may use it at once. What is
     recorded can be found once it is committed, which its Future tells; to find
@@ -33,11 +33,11 @@ class Journal:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:
-        """Open the journal at `path`, or begin one where there is none.
+        """Open the journal at `path`, or create one if there is none.
 
         Raises JournalError where its folder does not exist or cannot be written
-        to, another run has the journal, or the file is none, is damaged or was
-        written by a newer version. Such a file stays as it is.
+        to, another run uses the journal, or the file is not a journal, is damaged or
+        was written by a newer version. Such a file is left alone.
         """
         file = JournalFile.open(os.fspath(path))
         try:
@@ -58,14 +58,14 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Commit what still waits, and leave a single file; it may be called again.
+        """Commit what waits, and leave a single file; may be called again.
 
-        It raises nothing: what could not be committed has told its Future.
+        It raises nothing: a failed commit is in the Future of its rows.
         """
         self._writer.close()
 
     def step(self, node_id: str, digest: str) -> tuple[str, str] | None:
-        """Give the action and the outputs, as JSON, with which a plain node finished.
+        """Return the action and the outputs, as JSON, with which a plain node finished.
 
         None if it did not, or did with params of another digest.
         """
@@ -75,12 +75,12 @@ class Journal:
     def record_step(
         self, node_id: str, digest: str, action: str, outputs: str
     ) -> "Future[None]":
-        """Record that a plain node finished, in place of what was known of it."""
+        """Record that a plain node finished, replacing an earlier record."""
         row = STEPS.write((node_id,), (digest, action, outputs), now())
         return self._writer.write(row)
 
     def batch(self, node_id: str, definition: str) -> "BatchJournal":
-        """Give the journal of one batch node.
+        """Return the journal of one batch node.
 
         `definition` stands for what the node is: items that were recorded while it
         was another are not found, until it is that one again. They go one by one,
@@ -95,9 +95,9 @@ class Journal:
 
 
 class BatchJournal:
-    """What a journal holds of one batch node; `Journal.batch` makes it.
+    """What a journal holds about one batch node, made by `Journal.batch`.
 
-    `changed` tells that the node stood in the journal with another definition.
+    `changed` says that the journal had the node with another definition.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class BatchJournal:
         self._definition = definition
 
     def find(self, key: str, digest: str) -> str | None:
-        """Give the result, as JSON, of an item that succeeded.
+        """Return the result, as JSON, of an item that succeeded.
 
         None if it did not, or did with params of another digest.
         """
@@ -125,7 +125,7 @@ class BatchJournal:
         return row[3]
 
     def known(self, key: str, digest: str) -> bool:
-        """Tell whether an item of this key finished, but with other params.
+        """Return whether an item of this key finished, but with other params.
 
         It then runs again although it did before, which a run may want to say.
         """
@@ -133,7 +133,7 @@ class BatchJournal:
         return row is not None and row[1] != digest
 
     def record(self, index: int, key: str, digest: str, result: str) -> "Future[None]":
-        """Record the success of an item, in place of what was known of its key."""
+        """Record the success of an item, replacing an earlier record of its key."""
         texts = (self._definition, digest, _SUCCEEDED, result, "", "")
         return self._record(index, key, texts)
 
@@ -143,9 +143,9 @@ class BatchJournal:
         key: str,
         digest: str,
         error: str,
-        type: str,  # noqa: A002 - it has this name wherever a failure is recorded
+        type: str,  # noqa: A002 - the name it has in all records of failures
     ) -> "Future[None]":
-        """Record the failure of an item: for people, since `find` gives none."""
+        """Record the failure of an item, for people: `find` returns no failures."""
         texts = (self._definition, digest, _FAILED, "", error, type)
         return self._record(index, key, texts)
 

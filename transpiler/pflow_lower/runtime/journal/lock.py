@@ -1,9 +1,9 @@
-"""The lock on a journal: one run at a time has it.
+"""The lock on a journal: only one run at a time holds it.
 
 It is on an empty file beside the journal. SQLite could lock the journal itself for
-one connection only, and then who reads would wait for who writes. `flock` locks
+one connection only, and then readers would wait for writers. `flock` locks
 alike on Linux and macOS, within a process as between processes, and the system ends
-the lock of a process that is killed.
+the lock of a killed process.
 """
 
 import os
@@ -23,14 +23,14 @@ _held: Final[set[int]] = set()
 class FileLock:
     """The lock that the file at `path` stands for, from now until `release`.
 
-    Raises BlockingIOError if somebody else has it, and OSError where there can be
-    no such file.
+    Raises BlockingIOError if another run has it, and OSError if the file cannot be
+    created.
     """
 
     def __init__(self, path: str) -> None:
         self._path = path
-        # Who had the lock may have removed the file after it was opened here, and
-        # then another one with its name may be locked as well.
+        # Its last holder may have removed the file after it was opened here; then
+        # another file of the same name may be locked as well.
         while not self._acquire():
             pass
 
@@ -69,9 +69,9 @@ def _lock(descriptor: int) -> None:
 
 
 def _let_go() -> None:
-    """Have no part, in a forked process, in the locks of the one it comes from.
+    """Release, in a forked process, the locks of its parent.
 
-    It may live on when that is killed.
+    The child may outlive its parent.
     """
     for descriptor in _held:
         os.close(descriptor)

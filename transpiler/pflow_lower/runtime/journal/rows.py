@@ -1,4 +1,4 @@
-"""The rows of a journal: text of any kind in, the same text out, or an error.
+"""The rows of a journal: any text comes back as it was written, or is an error.
 
 A row ends with a checksum of its texts, since SQLite notices only where a damaged
 disk or copy has changed the structure of the file, and a result that is not what a
@@ -18,7 +18,7 @@ _ANY: Final = "surrogatepass"
 
 
 class Table:
-    """One table of a journal, whose rows `keys` tell apart and `texts` are about.
+    """One table of a journal: `keys` identify a row, `texts` are its contents.
 
     `others` are columns that only people read. An empty text is NULL, except in
     `keys`.
@@ -40,7 +40,7 @@ class Table:
         )
 
     def find(self, file: JournalFile, *keys: str) -> list[str] | None:
-        """Give the texts of the row of these keys; None where there is none.
+        """Return the texts of the row of these keys; None where there is none.
 
         Raises JournalError, also for a row that is not what was written.
         """
@@ -56,7 +56,7 @@ class Table:
     def write(
         self, keys: tuple[str, ...], texts: tuple[str, ...], *others: Cell
     ) -> Write:
-        """Make the statement that writes a row, in place of one of the same keys."""
+        """Return the statement that writes a row, replacing one of the same keys."""
         checksum = _checksum(map(_bytes, keys + texts))
         cells = (*map(_cell, keys), *(_cell(text) or None for text in texts))
         return Write(self._insert, (*cells, *others, checksum))
@@ -75,12 +75,12 @@ ITEMS: Final = Table(
 
 
 def now() -> str:
-    """Give the time as people read it: when a row was made."""
+    """Return the current time as people read it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _cell(text: str) -> str | bytes:
-    """Give a text as SQLite takes it: a blob if a lone surrogate is in it."""
+    """Return a text as SQLite takes it: a blob if a lone surrogate is in it."""
     try:
         text.encode()
     except UnicodeEncodeError:

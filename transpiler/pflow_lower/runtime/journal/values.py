@@ -1,4 +1,4 @@
-"""Values as a journal knows them: params by their digest, results as JSON."""
+"""Values as a journal holds them: params as a digest, results as JSON."""
 
 import hashlib
 import json
@@ -24,12 +24,12 @@ _JSON: Final = json.JSONEncoder(
 
 
 def digest(value: object) -> str:
-    """Give 32 hex digits that stand for a value: those of its canonical JSON.
+    """Return 32 hex digits that stand for a value: those of its canonical JSON.
 
     Values of equal digests are equal and of the same types: 1, 1.0 and True
-    differ. The order of keys does not count. What JSON cannot hold enters by the
-    name of its type and its repr, so where the repr has an address in it, no
-    other process finds the digest again. Raises JournalError for a value that is
+    differ. The order of keys does not count. What JSON cannot represent counts by
+    the name of its type and its repr; if the repr contains an address, the digest
+    is another one in each process. Raises JournalError for a value that is
     nested too deep, or whose repr fails.
     """
     text = _canonical(value, _DEPTH)
@@ -37,18 +37,18 @@ def digest(value: object) -> str:
 
 
 def encode(value: object) -> str | None:
-    """Give a value as JSON; None where `decode` would not give an equal one.
+    """Return a value as JSON; None where `decode` would not give an equal one.
 
-    That is a value that is or holds anything but dicts with text for keys,
-    lists, text, numbers, booleans and None, and not a subclass of one of these
-    either; or that is nested very deep. NaN, infinities and lone surrogates come
-    through: so the text may hold surrogates, too.
+    That is a value that is or holds anything but dicts with strings as keys,
+    lists, strings, numbers, booleans and None (their subclasses do not count), or
+    one that is nested very deeply. NaN, infinities and lone surrogates are kept, so
+    the text may hold surrogates.
     """
     return _JSON.encode(value) if _is_json(value, _DEPTH) else None
 
 
 def decode(text: str) -> object:
-    """Give the value that `encode` gave the text of."""
+    """Return the value that `encode` wrote."""
     value: object = json.loads(text)
     return value
 
@@ -72,9 +72,9 @@ def _is_json(value: object, depth: int) -> bool:
 
 
 def _canonical(value: Any, depth: int) -> str:
-    """Write a value as JSON; what JSON has no form for begins with `!`, as none does.
+    """Write a value as JSON; what JSON cannot represent begins with `!`.
 
-    Decided by the exact type: a subclass may be anything.
+    The exact type decides: a subclass may be anything.
     """
     kind = type(value)
     if kind is str:
@@ -85,8 +85,8 @@ def _canonical(value: Any, depth: int) -> str:
         return repr(value)
     if depth == 0:
         raise JournalError(
-            f"a journal takes params that are nested up to {_DEPTH} deep: these are "
-            "deeper, or hold themselves; pass less of them to the node"
+            f"params in a journal may be nested up to {_DEPTH} levels deep: these are "
+            "deeper, or contain themselves; pass smaller params to the node"
         )
     if kind is dict:
         pairs = [
@@ -104,7 +104,7 @@ def _canonical(value: Any, depth: int) -> str:
 
 
 def _shown(value: object) -> str:
-    """Give the repr of a value, or the hex digits of an int that is very long."""
+    """Return the repr of a value, or the hex digits of an int that is very long."""
     try:
         if type(value) is int:
             return hex(value)
@@ -113,6 +113,6 @@ def _shown(value: object) -> str:
     except Exception as error:
         kind = type(value).__qualname__
         raise JournalError(
-            f"a journal knows params by their repr, and that of a {kind} fails: "
+            f"a journal identifies params by their repr, and that of a {kind} fails: "
             f"{error}; pass something else to the node"
         ) from error

@@ -1,7 +1,7 @@
-"""The thread that writes a journal: it commits together what waits together.
+"""The thread that writes a journal: it commits all waiting rows together.
 
 A commit waits for the disk, and costs about the same for a hundred rows as for one:
-while one is on its way, rows of other workers gather for the next.
+while one runs, rows of other workers gather for the next.
 """
 
 import atexit
@@ -20,9 +20,9 @@ _Waiting = tuple[Write, "Future[None]"]
 class Writer:
     """Takes rows from any thread, and commits them in the order in which they came.
 
-    Once a commit has failed, none is tried again: all that comes after fails with
-    the same message. What has not been committed when the program ends is, before
-    it does, unless the program is killed.
+    After a failed commit none is tried again: all later rows fail with the same
+    message. What waits when the program ends is committed first, unless the
+    program is killed.
     """
 
     def __init__(self, file: JournalFile) -> None:
@@ -36,10 +36,10 @@ class Writer:
         atexit.register(self.close)
 
     def write(self, write: Write) -> Future[None]:
-        """Have a row written; the Future is done once it is committed.
+        """Write a row soon; the Future is done once it is committed.
 
-        It fails with JournalError if it cannot be. It cannot be cancelled: what it
-        stands for has been done, and somebody has paid for it.
+        It fails with JournalError. It cannot be cancelled: the work that the row
+        records has been done, and paid for.
         """
         future: Future[None] = Future()
         future.set_running_or_notify_cancel()
@@ -57,7 +57,7 @@ class Writer:
         return future
 
     def close(self) -> None:
-        """Commit all that waits, and close the file; returns when that is done.
+        """Commit all that waits, and close the file; return when that is done.
 
         It may be called again. In a forked process it does nothing.
         """
@@ -74,7 +74,7 @@ class Writer:
             while group := self._next():
                 self._settle(group, self._commit(group))
         finally:
-            # Should this thread ever die, nobody may wait for it for ever.
+            # If this thread ever dies, nothing may wait for it forever.
             with self._changed:
                 self._closing = True
             died = self._file.error("is closed: the thread that writes it has died")
@@ -82,7 +82,7 @@ class Writer:
             self._file.close()
 
     def _next(self) -> list[_Waiting]:
-        """Wait for rows, and give all that there are; none when it is to end."""
+        """Wait for rows, and return all of them; none when it is to end."""
         with self._changed:
             while not self._waiting and not self._closing:
                 self._changed.wait()
@@ -90,7 +90,7 @@ class Writer:
         return group
 
     def _commit(self, group: list[_Waiting]) -> str | None:
-        """Commit rows; give the message with which that, or one before, failed."""
+        """Commit rows; return the message if this or an earlier commit failed."""
         if self._failure is None:
             try:
                 self._file.write([write for write, _ in group])
@@ -100,7 +100,7 @@ class Writer:
 
     def _settle(self, group: list[_Waiting], failure: str | None) -> None:
         for _, future in group:
-            # What somebody has the future call must not stop others.
+            # A callback of the future must not stop the others.
             with suppress(BaseException):
                 if failure is None:
                     future.set_result(None)

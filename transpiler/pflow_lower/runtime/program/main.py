@@ -26,8 +26,13 @@ def main(
     """Run a workflow as a program, and exit: `docs/language.md` § 6.
 
     The outputs go to standard output as JSON, everything else to standard error.
-    The status is 0, 1 (the run failed), 2 (wrong usage, or a file that cannot be
-    read or written), 130 (interrupted) or 143 (terminated).
+
+    Args:
+        build_flow: The function of the generated module that makes its flow.
+        arguments: The arguments of the program; by default those of the process.
+
+    Raises:
+        SystemExit: Always, with an ExitStatus.
     """
     flow = build_flow()
     options = parser_for(flow.inputs).parse_args(arguments)
@@ -39,7 +44,7 @@ def main(
         _exit(ExitStatus.WRONG_USAGE, f"error: {error}")
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        # What nodes print must not get between the lines of the JSON.
+        # What nodes print must not get into the JSON.
         with redirect_stdout(sys.stderr):
             outputs = run_flow(flow, inputs, journal=options.journal, on_event=told)
     except KeyboardInterrupt as error:
@@ -52,30 +57,30 @@ def main(
             sys.stderr.write(mask("".join(traceback.format_exception(error))))
         _exit(ExitStatus.FAILED, f"error: {describe(error)}")
     if flow.outputs_for is None:
-        # It is the store that is printed: whoever gave a key does not ask for it.
+        # The store is printed, and with it the inputs: a key in them must not be.
         outputs |= {name: mask(text) for name, text in _texts(inputs)}
     _print(outputs)
     _exit(ExitStatus.OK)
 
 
 def _texts(inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Give the inputs that are texts."""
+    """Return the inputs that are strings."""
     return ((name, text) for name, text in inputs.items() if isinstance(text, str))
 
 
 def _terminate(_: int, __: FrameType | None) -> None:
-    """Stop in order, as at Ctrl-C: child processes must not be left behind."""
+    """Stop as on Ctrl-C: child processes must not be left behind."""
     raise KeyboardInterrupt("terminated")
 
 
 def _print(outputs: Mapping[str, Any]) -> None:
-    sys.set_int_max_str_digits(0)  # a number that was worked out can be printed, too
+    sys.set_int_max_str_digits(0)  # a computed number of any length can be printed
     text = json.dumps(plain(outputs), ensure_ascii=False, indent=2)
     try:
         sys.stdout.buffer.write(to_utf8(f"{text}\n"))
         sys.stdout.buffer.flush()
     except OSError as error:
-        # What is left in the buffer must not be tried again when Python ends.
+        # Python must not write the rest of the buffer again when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         _exit(
             ExitStatus.WRONG_USAGE, f"error: cannot write the outputs: {error.strerror}"
@@ -90,7 +95,7 @@ def _exit(status: ExitStatus, message: str = "") -> NoReturn:
 
 def _leave(status: ExitStatus, journal: str | None) -> NoReturn:
     """Exit at once: a thread that goes on must not keep the program alive."""
-    goes_on = f"; to go on, run it again with --journal {journal}" if journal else ""
+    goes_on = f"; to continue, run it again with --journal {journal}" if journal else ""
     sys.stderr.write(f"interrupted{goes_on}\n")
     sys.stderr.flush()
     os._exit(status)

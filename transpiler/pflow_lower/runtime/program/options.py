@@ -19,7 +19,7 @@ _SHOWN = 80
 
 
 def parser_for(inputs: Sequence[Input]) -> argparse.ArgumentParser:
-    """Give the parser of a program that takes these inputs."""
+    """Return the parser of a program that takes these inputs."""
     parser = argparse.ArgumentParser(
         description="Run the workflow, and print its outputs as JSON.",
         epilog="\n".join(["inputs:", *map(_described, inputs)]) if inputs else None,
@@ -32,7 +32,7 @@ def parser_for(inputs: Sequence[Input]) -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="give an input its value: JSON or, for a string, plain text",
+        help="set an input: JSON or, for a string, plain text",
     )
     parser.add_argument(
         "-v",
@@ -43,7 +43,7 @@ def parser_for(inputs: Sequence[Input]) -> argparse.ArgumentParser:
     parser.add_argument(
         "--journal",
         metavar="FILE",
-        help="keep what is done in this file, and go on from what it holds",
+        help="record results in this file, and continue from those it holds",
     )
     parser.add_argument(
         "--events", metavar="FILE", help="append each event of a batch as a JSON line"
@@ -55,13 +55,13 @@ def parser_for(inputs: Sequence[Input]) -> argparse.ArgumentParser:
         help="show a bar for each batch; by default where there is a terminal",
     )
     parser.add_argument(
-        "--otel", action="store_true", help="give spans of batches to OpenTelemetry"
+        "--otel", action="store_true", help="send spans of batches to OpenTelemetry"
     )
     return parser
 
 
 def listeners(options: argparse.Namespace) -> Iterator[OnEvent]:
-    """Give what the options ask to be told of events; raises RunError."""
+    """Yield the event listeners that the options ask for; raises RunError."""
     if options.events is not None:
         yield EventLog(options.events)
     if (bars := progress(options.progress, sys.stderr)) is not None:
@@ -73,7 +73,7 @@ def listeners(options: argparse.Namespace) -> Iterator[OnEvent]:
 
 
 def _described(each: Input) -> str:
-    """Give the line of the help about an input."""
+    """Return the line of the help about an input."""
     if each.default is not NOT_GIVEN:
         use = f"by default {json.dumps(each.default)}"
     else:
@@ -84,7 +84,7 @@ def _described(each: Input) -> str:
 
 
 def read_inputs(declared: tuple[Input, ...], given: Sequence[str]) -> dict[str, Any]:
-    """Read the values of `-i`; raises InputError for what is wrong with them."""
+    """Return the inputs of `-i` and of standard input; raises InputError."""
     types = {each.name: each.type for each in declared}
     values: dict[str, Any] = {}
     for argument in given:
@@ -103,9 +103,9 @@ def read_inputs(declared: tuple[Input, ...], given: Sequence[str]) -> dict[str, 
 
 
 def _piped() -> str:
-    """Read what was piped into the program, without the line break at its end.
+    """Return what was piped into the program, without a line break at its end.
 
-    Nothing is read from a terminal: who sits there is not asked for an input.
+    Nothing is read from a terminal.
     """
     if sys.stdin is None or sys.stdin.isatty():
         return ""
@@ -125,4 +125,6 @@ def _value(where: str, text: str, declared: str | None) -> Any:
         if declared is None:
             return text
     shown = shorten(mask(text), _SHOWN)
-    raise InputError(f"{where}: {shown!r} is no JSON, but the input is {declared}")
+    raise InputError(
+        f"{where}: {shown!r} is not valid JSON, but the input is {declared}"
+    )
