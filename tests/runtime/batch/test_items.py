@@ -280,7 +280,7 @@ def test_two_items_of_one_key_are_refused_before_one_runs(
     with pytest.raises(StepError) as caught:
         run(batch_with_keys(node_type, source(2)))
     assert str(caught.value) == (
-        'node "b" failed: item 1 has the key "0", as an earlier item has: '
+        'node "b" failed: item 1 has the key "0", and so has one before it: '
         "the keys of a batch must differ"
     )
     assert ran == [0]

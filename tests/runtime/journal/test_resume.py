@@ -195,7 +195,7 @@ def test_two_items_of_one_key_are_refused_before_one_runs(
     ended = program.run("-i", 'items=["a", "b", "a"]')
     assert ended.returncode == 1
     assert ended.stderr == (
-        'error: node "b" failed: item 2 has the key "a", as an earlier item has: '
+        'error: node "b" failed: item 2 has the key "a", and so has one before it: '
         "the keys of a batch must differ\n"
     )
     assert program.executed() == ["before"]

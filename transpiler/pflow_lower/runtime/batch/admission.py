@@ -37,7 +37,7 @@ class Keys:
             is_new = number not in self._seen
             self._seen.add(number)
         if not is_new:
-            message = f'item {index} has the key "{key}", as an earlier item has'
+            message = f'item {index} has the key "{key}", and so has one before it'
             raise ItemsError(f"{message}: the keys of a batch must differ")
 
 
