@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -290,6 +291,25 @@ def test_other_params_are_not_read_by_the_shell() -> None:
 def test_a_type_of_the_users_own_may_read_its_command_otherwise() -> None:
     assert check_command("wc -l ${file}", own="shell") == ()
     assert len(check_command("wc -l ${file}", own="sh")) == 1
+
+
+def test_a_type_of_the_users_own_may_say_that_a_shell_runs_a_param(
+    tmp_path: Path,
+) -> None:
+    source = 'class Remote:\n    params = ["line"]\n    runs = {"line": "shell"}\n'
+    (tmp_path / "remote_nodes.py").write_text(source)
+    node: JSON = {
+        "id": "a",
+        "type": "remote",
+        "batch": {"items": [1]},
+        "params": {"line": "echo ${item}"},
+    }
+    workflow, _ = decode({"nodes": [node]})
+    own = {"remote": ImportReference("remote_nodes", "Remote")}
+
+    (found,) = check_hazards(Bindings(workflow, Catalog(own, (str(tmp_path),))))
+
+    assert found.code is Code.ITEM_IN_COMMAND
 
 
 def test_a_command_of_another_type_or_of_no_batch_is_let_through() -> None:
