@@ -159,7 +159,7 @@ def test_an_entry_point_that_is_no_node(tmp_path: Path, site: Path) -> None:
         (
             changed(0, txt="${word}"),
             'error[PFL209]: node "shout" of type "upper" is missing the param "text"',
-            'write "text" for "txt"',
+            'write "text" instead of "txt"',
         ),
     ],
 )

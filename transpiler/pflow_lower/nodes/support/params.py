@@ -55,16 +55,16 @@ def flag(params: Params, name: str, *, default: bool) -> bool:
     return value
 
 
-def seconds(params: Params, name: str = "timeout") -> float | None:
-    """Return a time limit, or None."""
-    value = params.get(name)
+def seconds(params: Params) -> float | None:
+    """Return the time limit that the param `timeout` is, or None."""
+    value = params.get("timeout")
     if value is None:
         return None
     expected = "a number of seconds above 0"
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _wrong(name, expected, value)
+        raise _wrong("timeout", expected, value)
     if not 0 < value < math.inf:
-        raise ValueError(f'param "{name}": expected {expected}, found {value}')
+        raise ValueError(f'param "timeout": expected {expected}, found {value}')
     return min(value, TIMEOUT_MAX)  # past that, clocks overflow
 
 

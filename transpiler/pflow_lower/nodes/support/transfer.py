@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from io import FileIO
-from typing import NamedTuple
 
 from pflow_lower.nodes.support import params
 from pflow_lower.support.atomic import (
@@ -29,15 +28,7 @@ from pflow_lower.support.atomic import (
 _CHUNK = 1 << 20
 
 
-class Transfer(NamedTuple):
-    """What to copy or move, and where to."""
-
-    source: str
-    target: str
-    overwrite: bool
-
-
-def read_transfer(given: params.Params) -> Transfer:
+def read_transfer(given: params.Params) -> tuple[str, str, bool]:
     """Read `source_path`, `dest_path` and `overwrite`.
 
     A destination that is a directory, or ends with a slash, means the file with the
@@ -47,7 +38,7 @@ def read_transfer(given: params.Params) -> Transfer:
     target = params.path(given, "dest_path")
     if target.endswith(os.sep) or os.path.isdir(target):
         target = os.path.join(target, os.path.basename(source))
-    return Transfer(source, target, params.flag(given, "overwrite", default=False))
+    return source, target, params.flag(given, "overwrite", default=False)
 
 
 def copy_file(source: str, target: str, *, overwrite: bool) -> None:
