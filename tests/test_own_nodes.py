@@ -139,7 +139,7 @@ def test_an_entry_point_that_is_no_node(tmp_path: Path, site: Path) -> None:
     ended = python("docs_lowered.py", cwd=tmp_path, site=site)
 
     assert ended.returncode == 1
-    assert "is acme_texts.nodes:NOT_A_NODE, no PocketFlow node" in ended.stderr
+    assert "is acme_texts.nodes:NOT_A_NODE, not a PocketFlow node" in ended.stderr
     (site.parent / "imported").unlink()
 
 
