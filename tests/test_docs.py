@@ -16,6 +16,7 @@ A comment before a block says what else is expected: `<!-- status: 1 -->`, or
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -169,6 +170,15 @@ def test_a_block_that_is_wrong_is_found(tmp_path: Path) -> None:
     for block in wrong:
         with pytest.raises((AssertionError, ValueError)):
             reader.follow(block)
+
+
+def test_the_picture_of_a_diagnostic_shows_what_the_command_says() -> None:
+    pictures = ROOT / "docs" / "pictures"
+    script = runpy.run_path(str(pictures / "make.py"))
+    svg = (pictures / "diagnostic.svg").read_text("utf-8")
+
+    assert script["draw"](script["diagnostic"]) == svg, "make pictures"
+    assert "PFL301" in svg
 
 
 @pytest.mark.parametrize(

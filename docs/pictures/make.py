@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import termios
+from collections.abc import Callable
 from pathlib import Path
 from shutil import copytree
 
@@ -32,16 +33,20 @@ FORMAT = re.sub(
 
 
 def main() -> None:
-    """Write each picture beside this file, or into the folder that is given."""
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
-    for picture in (diagnostic, run):
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary) / "summarize"
-            copytree(EXAMPLE, folder)
-            screen = Screen(folder)
-            picture(screen)
-            svg = screen.svg(picture.__name__)
-            (target / f"{picture.__name__}.svg").write_text(svg, "utf-8")
+    """Write each picture beside this file, or only those that are named."""
+    pictures = {"diagnostic": diagnostic, "run": run}
+    for name in sys.argv[1:] or pictures:
+        (HERE / f"{name}.svg").write_text(draw(pictures[name]), "utf-8")
+
+
+def draw(picture: Callable[["Screen"], None]) -> str:
+    """Return what a terminal shows of a picture's commands, as an SVG."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "summarize"
+        copytree(EXAMPLE, folder)
+        screen = Screen(folder)
+        picture(screen)
+        return screen.svg(picture.__name__)
 
 
 def diagnostic(screen: "Screen") -> None:
