@@ -115,7 +115,13 @@ def test_a_bundle_runs_without_any_package(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "fixture",
-    [FIXTURES[name] for name in ("digest", "limits", "results_file", "streams")],
+    [
+        FIXTURES["streams"],
+        *(
+            pytest.param(FIXTURES[name], marks=pytest.mark.slow)
+            for name in ("digest", "limits", "results_file")
+        ),
+    ],
     ids=lambda fixture: fixture.name,
 )
 def test_it_prints_what_the_module_prints(fixture: Fixture, tmp_path: Path) -> None:
@@ -427,6 +433,7 @@ def test_wrong_usage_is_2(
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_the_same_bytes_come_of_every_process(folder: Path) -> None:
     archives = set()
     for seed in ("0", "1", "2"):

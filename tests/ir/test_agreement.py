@@ -8,6 +8,7 @@ codec alone refused there would be nothing to report.
 import json
 from collections.abc import Iterator
 from copy import deepcopy
+from itertools import product
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from documents import DOCUMENTS, VALUES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from places import FIXTURES
+from profiles import scaled, share
 
 from pflow_lower.check.schema import check_schema, schema_text
 from pflow_lower.diagnostics import has_errors
@@ -24,7 +26,7 @@ from pflow_lower.ir.fields import Refused
 from pflow_lower.source.positions import JSON, Path
 
 thorough = settings(
-    deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=scaled(300), suppress_health_check=[HealthCheck.too_slow]
 )
 
 RETRY: dict[str, JSON] = {
@@ -199,10 +201,14 @@ def test_everything_has_every_key_of_the_schema() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", list(paths(EVERYTHING)), ids=lambda path: ".".join(map(str, path))
+    ("number", "path"),
+    [
+        pytest.param(number, path, id=".".join(map(str, path)))
+        for number, path in enumerate(paths(EVERYTHING))
+    ],
 )
-def test_they_agree_on_every_odd_value_in_every_place(path: Path) -> None:
-    for value in ODD:
+def test_they_agree_on_every_odd_value_in_every_place(number: int, path: Path) -> None:
+    for value in share(ODD, number):
         agree(put(deepcopy(EVERYTHING), path, deepcopy(value)))
 
 
@@ -215,13 +221,13 @@ def test_they_agree_where_any_key_is_left_out() -> None:
 
 def test_they_agree_on_every_key_in_every_object() -> None:
     values: tuple[JSON, ...] = ("a", {})
-    for path in paths(EVERYTHING):
-        if isinstance(at(EVERYTHING, path), dict):
-            for name in KEYS:
-                for value in values:
-                    document = deepcopy(EVERYTHING)
-                    at(document, path)[name] = value
-                    agree(document)
+    objects = [
+        path for path in paths(EVERYTHING) if isinstance(at(EVERYTHING, path), dict)
+    ]
+    for path, name, value in share(list(product(objects, KEYS, values))):
+        document = deepcopy(EVERYTHING)
+        at(document, path)[name] = value
+        agree(document)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,12 @@ same examples at every run as well: a failure there is one that anyone can repea
 """
 
 import os
+from collections.abc import Sequence
+from typing import TypeVar
 
 from hypothesis import settings
+
+_T = TypeVar("_T")
 
 _ALL = 100
 
@@ -30,3 +34,12 @@ def scaled(count: int) -> int:
     that do one thing very often.
     """
     return max(1, count * settings().max_examples // _ALL)
+
+
+def share(values: Sequence[_T], start: int = 0) -> Sequence[_T]:
+    """Return all values in the profile `ci`, and every tenth in `dev`.
+
+    Tests that start at different numbers try all of them between them.
+    """
+    step = _ALL // settings().max_examples
+    return values[start % step :: step]
