@@ -31,7 +31,8 @@ from pflow_lower import lower
 
 EXAMPLE = ROOT / "examples" / "summarize"
 FROM_NOTHING = [ROOT / "docs" / "tutorial.md"]
-WITH_EXAMPLE = [ROOT / "README.md", *sorted((ROOT / "docs" / "how-to").glob("*.md"))]
+HOW_TO = sorted((ROOT / "docs" / "how-to").glob("*.md"))
+WITH_EXAMPLE = [ROOT / "README.md", *HOW_TO]
 
 _BLOCK = re.compile(
     r"(?:<!-- (?P<note>[^\n]*?) -->\n)?"
@@ -127,7 +128,14 @@ def test_a_page_works_in_an_empty_folder(page: Path, tmp_path: Path) -> None:
     follow(page, tmp_path)
 
 
-@pytest.mark.parametrize("page", WITH_EXAMPLE, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page",
+    [
+        ROOT / "README.md",
+        *(pytest.param(page, marks=pytest.mark.slow) for page in HOW_TO),
+    ],
+    ids=lambda page: page.stem,
+)
 def test_a_page_works_in_the_folder_of_the_example(page: Path, tmp_path: Path) -> None:
     folder = tmp_path / "summarize"
     shutil.copytree(EXAMPLE, folder)
