@@ -174,7 +174,7 @@ def test_what_is_said_about_an_object_that_is_no_json() -> None:
         lower({"nodes": [{"id": "a", "type": "echo", "params": {"value": {1, 2}}}]})
 
     assert str(raised.value) == (
-        "workflow: error[PFL008] at nodes[0].params.value: set is no JSON\n"
+        "workflow: error[PFL008] at nodes[0].params.value: set is not a JSON value\n"
         "  hint: give it as a dict, list, str, int, float, bool or None"
     )
 

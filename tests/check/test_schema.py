@@ -342,7 +342,7 @@ def test_a_key_that_is_misspelt_does_not_count_as_missing() -> None:
 @pytest.mark.parametrize(
     ("document", "message", "hint"),
     [
-        ({}, 'the workflow lacks the key "nodes"', ""),
+        ({}, 'the workflow is missing the key "nodes"', ""),
         (
             workflow(edgs=[]),
             'the workflow has no key "edgs"',
@@ -365,7 +365,7 @@ def test_a_key_that_is_misspelt_does_not_count_as_missing() -> None:
         ),
         (
             workflow(edges=[{"from": "a"}]),
-            'an edge lacks the key "to"',
+            'an edge is missing the key "to"',
             "",
         ),
         (
@@ -492,7 +492,7 @@ def test_a_key_that_is_misspelt_does_not_count_as_missing() -> None:
         (
             batch(timeout=0),
             '"timeout" must be more than 0, not 0',
-            "without the key there is no limit",
+            "leave the key out for no limit",
         ),
         (
             batch(rate_limit=50),
@@ -501,7 +501,7 @@ def test_a_key_that_is_misspelt_does_not_count_as_missing() -> None:
         ),
         (
             batch(rate_limit={"requests": 50}),
-            '"rate_limit" lacks the key "per"',
+            '"rate_limit" is missing the key "per"',
             "",
         ),
         (
@@ -516,7 +516,7 @@ def test_a_key_that_is_misspelt_does_not_count_as_missing() -> None:
         ),
         (
             batch(max_retries=10**99),
-            f'"max_retries" must be at most 10, not {10**59}…',
+            f'"max_retries" must be at most 10, not {10**58}…',
             "",
         ),
         (

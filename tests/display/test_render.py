@@ -227,22 +227,22 @@ def test_paths_are_written_as_people_do(path: Path, text: str) -> None:
             """\
 w.json:2:2: error[PFL002]: the key "a" is given twice
   2 |  "a": 2}
-    |  ^^^ leave one of the two out
+    |  ^^^ remove one of the two
   1 | {"a": 1,
     |  --- the first is here""",
         ),
         (
             "[1, -Infinity]",
             """\
-w.json:1:5: error[PFL003]: -Infinity is no number in JSON
+w.json:1:5: error[PFL003]: -Infinity is not valid JSON
   1 | [1, -Infinity]
-    |     ^^^^^^^^^ write null or a string""",
+    |     ^^^^^^^^^ use null or a string, or leave the key out""",
         ),
         (
             r'["ab\ud800c"]',
-            r"""w.json:1:5: error[PFL006]: \ud800 is half a character
+            r"""w.json:1:5: error[PFL006]: \ud800 is an unpaired surrogate
   1 | ["ab\ud800c"]
-    |     ^^^^^^ write both halves, or the character itself""",
+    |     ^^^^^^ write the surrogate pair, or the character itself""",
         ),
         (
             '{\n  "a": 1,\n}',
@@ -267,7 +267,7 @@ w.json:1:4: error[PFL001]: a line break inside a string
         ),
         (
             r'["C:\dir"]',
-            r"""w.json:1:5: error[PFL001]: '\d' is no escape in JSON
+            r"""w.json:1:5: error[PFL001]: '\d' is not a valid escape in JSON
   1 | ["C:\dir"]
     |     ^^ write \\ for a \ inside a string""",
         ),

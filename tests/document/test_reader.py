@@ -211,13 +211,19 @@ def test_diagnostics_of_a_text_are_in_our_own_words() -> None:
 
     assert document is None
     assert said(diagnostics) == [
-        ("NOT_A_NUMBER", 2, 7, "NaN is no number in JSON", "write null or a string"),
+        (
+            "NOT_A_NUMBER",
+            2,
+            7,
+            "NaN is not valid JSON",
+            "use null or a string, or leave the key out",
+        ),
         (
             "DUPLICATE_KEY",
             3,
             2,
             'the key "a" is given twice',
-            "leave one of the two out",
+            "remove one of the two",
         ),
         (
             "NUMBER_TOO_LARGE",
@@ -230,8 +236,8 @@ def test_diagnostics_of_a_text_are_in_our_own_words() -> None:
             "LONE_SURROGATE",
             3,
             16,
-            r"\ud83d is half a character",
-            "write both halves, or the character itself",
+            r"\ud83d is an unpaired surrogate",
+            "write the surrogate pair, or the character itself",
         ),
         (
             "NUMBER_TOO_LARGE",
@@ -471,49 +477,55 @@ def test_a_value_that_stands_twice_is_no_cycle() -> None:
 
 
 PLAIN = "give it as a dict, list, str, int, float, bool or None"
-FINITE = "write null or a string"
-HALVES = "write both halves, or the character itself"
+FINITE = "use null or a string, or leave the key out"
+HALVES = "write the surrogate pair, or the character itself"
 
 
 @pytest.mark.parametrize(
     ("value", "location", "code", "message", "hint"),
     [
-        ({1, 2}, Location(), Code.NOT_JSON, "set is no JSON", PLAIN),
-        (b"a", Location(), Code.NOT_JSON, "bytes is no JSON", PLAIN),
-        (memoryview(b"a"), Location(), Code.NOT_JSON, "memoryview is no JSON", PLAIN),
+        ({1, 2}, Location(), Code.NOT_JSON, "set is not a JSON value", PLAIN),
+        (b"a", Location(), Code.NOT_JSON, "bytes is not a JSON value", PLAIN),
+        (
+            memoryview(b"a"),
+            Location(),
+            Code.NOT_JSON,
+            "memoryview is not a JSON value",
+            PLAIN,
+        ),
         (
             {"a": [date.min]},
             Location(("a", 0)),
             Code.NOT_JSON,
-            "datetime.date is no JSON",
+            "datetime.date is not a JSON value",
             PLAIN,
         ),
         (
             {"a": {1: 2}},
             Location(("a",)),
             Code.NOT_JSON,
-            "the key 1 is no string",
-            "JSON has only strings as keys",
+            "the key 1 is not a string",
+            "JSON keys must be strings",
         ),
         (
             {"a": {"b" * 50: 1, ("k" * 50,): 2}},
             Location(("a",)),
             Code.NOT_JSON,
-            f"the key ('{'k' * 37}… is no string",
-            "JSON has only strings as keys",
+            f"the key ('{'k' * 37}… is not a string",
+            "JSON keys must be strings",
         ),
         (
             [float("-inf")],
             Location((0,)),
             Code.NOT_A_NUMBER,
-            "-Infinity is no number in JSON",
+            "-Infinity is not valid JSON",
             FINITE,
         ),
         (
             [float("nan")],
             Location((0,)),
             Code.NOT_A_NUMBER,
-            "NaN is no number in JSON",
+            "NaN is not valid JSON",
             FINITE,
         ),
         pytest.param(
@@ -528,14 +540,14 @@ HALVES = "write both halves, or the character itself"
             {"a": "x\ud83d"},
             Location(("a",)).slice(1, 2),
             Code.LONE_SURROGATE,
-            r"\ud83d is half a character",
+            r"\ud83d is an unpaired surrogate",
             HALVES,
         ),
         (
             {"\udfff": 1},
             Location(("\udfff",), "key").slice(0, 1),
             Code.LONE_SURROGATE,
-            r"\udfff is half a character",
+            r"\udfff is an unpaired surrogate",
             HALVES,
         ),
     ],
@@ -572,7 +584,7 @@ def test_a_cycle_is_refused_where_it_closes() -> None:
     _, (one,) = read_object(workflow)
 
     assert (one.code, one.path) == (Code.NOT_JSON, ("nodes", 0, "params"))
-    assert one.message == "a dict that holds itself"
+    assert one.message == "a dict that contains itself"
 
 
 def test_an_object_may_nest_as_deep_as_a_text() -> None:

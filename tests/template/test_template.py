@@ -326,7 +326,7 @@ def test_a_whole_string_is_one_reference_and_at_most_a_newline(
         ("${a ?? 1e400}", 12, "the number is too large"),
         (f"${{{'9' * 5000}}}", 5002, "the number is too large"),
         ("${a[1000000000000000000]}", 23, "no array has an index that large"),
-        (r'${"\ud800"}', 10, "the string holds half a character"),
+        (r'${"\ud800"}', 10, "the string contains an unpaired surrogate"),
     ],
 )
 def test_a_malformed_reference_says_what_was_expected(

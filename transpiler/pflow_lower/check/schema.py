@@ -99,7 +99,7 @@ def _missing_keys(error: _Error, place: Location, here: str) -> Iterator[Diagnos
         # A key that is there under a wrong name has its diagnostic already.
         misspelt = any(did_you_mean(other, [name]) for other in _unknown(error))
         if name not in error.instance and not misspelt:
-            yield report(Code.MISSING_KEY, place, f'{here} lacks the key "{name}"')
+            yield report(Code.MISSING_KEY, place, f'{here} is missing the key "{name}"')
 
 
 def _unknown(error: _Error) -> Iterator[str]:
@@ -167,7 +167,7 @@ def _out_of_range(error: _Error, place: Location, here: str) -> Iterator[Diagnos
         case (*_, "on", int()):
             hint = "a failure has a status from 400 to 599"
         case (*_, "timeout" | "batch_timeout"):
-            hint = "without the key there is no limit"
+            hint = "leave the key out for no limit"
         case _:
             hint = ""
     yield report(Code.OUT_OF_RANGE, place, f"{message}, not {found}", hint)

@@ -26,13 +26,16 @@ if TYPE_CHECKING:
 
 _WORDS = {
     Code.INVALID_JSON: ("{}", ""),
-    Code.DUPLICATE_KEY: ("the key {} is given twice", "leave one of the two out"),
-    Code.NOT_A_NUMBER: ("{} is no number in JSON", "write null or a string"),
+    Code.DUPLICATE_KEY: ("the key {} is given twice", "remove one of the two"),
+    Code.NOT_A_NUMBER: (
+        "{} is not valid JSON",
+        "use null or a string, or leave the key out",
+    ),
     Code.NUMBER_TOO_LARGE: ("{} is too large for a number", "write it as a string"),
     Code.NESTED_TOO_DEEP: (f"more than {MAX_DEPTH} levels of arrays and objects", ""),
     Code.LONE_SURROGATE: (
-        "{} is half a character",
-        "write both halves, or the character itself",
+        "{} is an unpaired surrogate",
+        "write the surrogate pair, or the character itself",
     ),
     Code.NOT_UTF_8: ("{}", "save the file as UTF-8"),
     Code.NOT_JSON: ("{}", "give it as a dict, list, str, int, float, bool or None"),
@@ -210,7 +213,7 @@ class _ObjectReading:
             return self.fraction(float.__float__(value), at)
         if isinstance(value, Mapping | Sequence) and not isinstance(value, _BYTES):
             return self.container(value, at)
-        self.refuse(Code.NOT_JSON, at, f"{_type_name(value)} is no JSON")
+        self.refuse(Code.NOT_JSON, at, f"{_type_name(value)} is not a JSON value")
         return None
 
     def string(self, value: str, at: Location) -> str:
@@ -237,7 +240,7 @@ class _ObjectReading:
     ) -> JSON:
         if id(value) in self.inside:
             name = _type_name(value)
-            self.refuse(Code.NOT_JSON, at, f"a {name} that holds itself")
+            self.refuse(Code.NOT_JSON, at, f"a {name} that contains itself")
             return None
         if len(self.inside) == MAX_DEPTH:
             self.refuse(Code.NESTED_TOO_DEEP, at)
@@ -262,8 +265,8 @@ class _ObjectReading:
             else:
                 from pflow_lower.document.tokens import shorten
 
-                what = f"the key {shorten(repr(key))} is no string"
-                self.refuse(Code.NOT_JSON, at, what, "JSON has only strings as keys")
+                what = f"the key {shorten(repr(key))} is not a string"
+                self.refuse(Code.NOT_JSON, at, what, "JSON keys must be strings")
 
     def refuse(
         self, code: Code, at: Location, subject: str = "", hint: str = ""

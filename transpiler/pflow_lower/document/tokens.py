@@ -1,7 +1,7 @@
 r"""The tokens of JSON: where one ends, what is wrong with it, what its escapes mean.
 
 Before:  text `["a\qb"]`, a string that begins at 1
-After:   JSONSyntaxError at 3: '\q' is no escape in JSON
+After:   JSONSyntaxError at 3: '\q' is not a valid escape in JSON
 
 Knows strings, numbers and words, and nothing of how they follow one another: that
 is `json_scan`. Every function takes time linear in the text it looks at.
@@ -191,7 +191,7 @@ def _malformed_string(text: str, start: int, end: int) -> JSONSyntaxError:
     if char == "\\":
         what = after if after.isprintable() else f"U+{ord(after):04X}"
         hint = f"write {after} alone" if after == "'" else _BACKSLASH
-        return JSONSyntaxError(end, f"'\\{what}' is no escape in JSON", hint)
+        return JSONSyntaxError(end, f"'\\{what}' is not a valid escape in JSON", hint)
     code = f"{ord(char):04X}"
     usual = f"the control character U+{code}", f"write it as \\u{code}"
     what, hint = _CONTROLS.get(char, usual)
@@ -208,4 +208,4 @@ def _malformed_number(number: str) -> tuple[str, str]:
         return "a number that ends in '.'", "write a digit after it, or leave it out"
     if re.fullmatch(r"-?0[0-9.]+", number):
         return "a number with a leading zero", "leave it out, or write a string"
-    return f"{shorten(number)} is no number", _UNQUOTED
+    return f"{shorten(number)} is not a valid number", _UNQUOTED

@@ -256,7 +256,9 @@ def _literal(token: "Token") -> LiteralOperand:
     if isinstance(value, float) and math.isinf(value):
         raise _Malformed(token.end_pos or 0, "the number is too large")
     if isinstance(value, str) and _SURROGATE.search(value):
-        raise _Malformed(token.end_pos or 0, "the string holds half a character")
+        raise _Malformed(
+            token.end_pos or 0, "the string contains an unpaired surrogate"
+        )
     return LiteralOperand(value)
 
 
