@@ -20,7 +20,7 @@ _serial = count()
 
 
 def ratios() -> Iterator[Ratio]:
-    """Give the ratio of each case, the package compiled as an installer leaves it."""
+    """Return the ratio of each case, the package compiled as an installer leaves it."""
     compileall.compile_dir(Path(pflow_lower.__file__).parent, quiet=1)
     bare = program(sys.executable, "-c", "pass")
     script = str(Path(sys.executable).with_name("pflow-lower"))
@@ -54,7 +54,7 @@ def growth() -> Ratio:
 
 
 def cpu_of_lowering(nodes: int) -> float:
-    """Give the CPU seconds of one call, on a text that was never seen before."""
+    """Return the CPU seconds of one call, on a text that was never seen before."""
     text = json.dumps(workflow(nodes))
     started = time.process_time()
     lowered = lower(text)
@@ -64,7 +64,7 @@ def cpu_of_lowering(nodes: int) -> float:
 
 
 def cpu_of_a_start() -> float:
-    """Give the CPU seconds of starting Python and ending it."""
+    """Return the CPU seconds of starting Python and ending it."""
     process = subprocess.Popen([sys.executable, "-c", "pass"])
     _, _, usage = os.wait4(process.pid, 0)
     process.returncode = 0
@@ -72,7 +72,7 @@ def cpu_of_a_start() -> float:
 
 
 def program(*command: str) -> Callable[[], None]:
-    """Give a run of a program."""
+    """Return a run of a program."""
 
     def run() -> None:
         subprocess.run(command, check=True, capture_output=True)

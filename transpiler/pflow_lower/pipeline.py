@@ -51,7 +51,7 @@ def run_passes(
 ) -> tuple[Artefacts | None, tuple[Diagnostic, ...]]:
     """Lower a document.
 
-    Gives the artefacts, or None where the workflow has errors, and every
+    Returns the artefacts, or None where the workflow has errors, and every
     diagnostic of the stages that were run: a stage that reports errors is the
     last one, since what comes after it relies on what it checks.
     """

@@ -3,7 +3,7 @@
 jsonschema finds the mistakes, all of them; here each gets its code, its place and
 a message in the user's words. Where JSON Schema is laxer than the language
 (`docs/language.md` §§ 1, 3) or cannot say something, that is mended here too:
-4.0 is no integer, a last newline counts, a default has the type it is declared.
+4.0 is not an integer, a last newline counts, a default has the type it is declared.
 """
 
 import re
@@ -31,7 +31,7 @@ _Error: TypeAlias = Any
 
 
 def schema_text() -> str:
-    """Give the JSON Schema of workflows, as text."""
+    """Return the JSON Schema of workflows, as text."""
     return files(__package__).joinpath("workflow.schema.json").read_text("utf-8")
 
 
@@ -103,7 +103,7 @@ def _missing_keys(error: _Error, place: Location, here: str) -> Iterator[Diagnos
 
 
 def _unknown(error: _Error) -> Iterator[str]:
-    """Give the keys of the object in question that its schema does not know."""
+    """Return the keys of the object in question that its schema does not know."""
     private = "patternProperties" in error.schema
     for name in error.instance:
         known = name in error.schema["properties"]
@@ -124,7 +124,7 @@ def _wrong_type(error: _Error, place: Location, here: str) -> Iterator[Diagnosti
 
 
 def _how_to_mend(found: JSON, place: Location) -> str:
-    """Give a hint for a value that has the wrong type, or ''."""
+    """Return a hint for a value that has the wrong type, or ''."""
     if isinstance(found, str) and re.fullmatch(r"true|false|-?\d+(\.\d+)?", found):
         return f"write {found} without the quotes"
     match place.path:

@@ -5,7 +5,7 @@ Before:  {"id": "sum", "type": "llm", "batch": {"items": "${ls.files}", "as": "f
 After:   {"id": "sum", "type": "docs_lowered:Sum", "params": {"items": "${ls.files}"}}
 
 The id stays, so edges and `${sum.results}` need no change, and every other node
-is left as it is. Runs after resolve, which has shown that every reference is
+is left as it is. Runs after the checks, which have shown that every reference is
 bound: an unbound one here is a bug.
 """
 
@@ -24,7 +24,7 @@ from pflow_lower.ir.workflow import (
 
 
 def lower(workflow: Workflow, module_name: str) -> LoweredWorkflow:
-    """Give the workflow as a plain DAG, its batch nodes in module `module_name`."""
+    """Return the workflow as a plain DAG, its batch nodes in module `module_name`."""
     return LoweredWorkflow(
         nodes=tuple(_lower_nodes(workflow.nodes, module_name)),
         edges=workflow.edges,
@@ -38,7 +38,7 @@ def lower(workflow: Workflow, module_name: str) -> LoweredWorkflow:
 
 
 def module_name(name: str) -> str:
-    """Give the name of the module generated for workflow `name`: docs_lowered.
+    """Return the name of the module generated for workflow `name`: docs_lowered.
 
     It is an ASCII identifier whatever the workflow is called.
     """

@@ -57,7 +57,7 @@ _BODY = INDENT * 2
 def emit(
     workflow: LoweredWorkflow, catalog: Catalog, results: ResultForm, normalised: JSON
 ) -> str:
-    """Give the text of the module.
+    """Return the text of the module.
 
     `results` says what one result of a batch is; `normalised` is the document
     that the workflow was decoded from, whose digest stands in the header.

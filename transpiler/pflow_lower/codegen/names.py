@@ -40,14 +40,14 @@ RESERVED_NAMES = frozenset(
 
 
 class Names:
-    """Gives out the names of one scope of a generated module, each once."""
+    """The names of one scope of a generated module; each is taken once."""
 
     def __init__(self) -> None:
         self.taken = set(RESERVED_NAMES)
         self.numbers: dict[str, int] = {}
 
     def take(self, wanted: str) -> str:
-        """Give `wanted`, with a number behind it if it is taken or reserved."""
+        """Return `wanted`, with a number behind it if it is taken or reserved."""
         if wanted.startswith("__"):  # Python mangles such names inside classes
             wanted = f"_{wanted.lstrip('_')}"
         is_keyword = iskeyword(wanted) or wanted in SOFT_KEYWORDS
@@ -61,17 +61,17 @@ class Names:
         return name
 
     def class_name(self, node_id: str) -> str:
-        """Give a class its name: `list_files` is ListFiles, `?` is Node."""
+        """Return a class its name: `list_files` is ListFiles, `?` is Node."""
         words = (word[:1].upper() + word[1:] for word in _words(node_id))
         return self.take(_identifier("".join(words), "Node"))
 
     def variable(self, node_id: str) -> str:
-        """Give a variable its name: `list-files` is list_files, `?` is node."""
+        """Return a variable its name: `list-files` is list_files, `?` is node."""
         return self.take(_identifier("_".join(_words(node_id)).lower(), "node"))
 
 
 def _words(text: str) -> list[str]:
-    """Give the runs of ASCII letters and digits, as far as a name has room."""
+    """Return the runs of ASCII letters and digits, as far as a name has room."""
     return re.findall(r"[A-Za-z0-9]+", text[:MAX_NAME])
 
 

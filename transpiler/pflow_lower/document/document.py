@@ -30,7 +30,7 @@ class Document:
     source: Source | None = None
 
     def span(self, location: Location) -> Span | None:
-        """Give the characters of the text that a location stands for.
+        """Return the characters of the text that a location stands for.
 
         A value is its whole token, brackets and quotes included, and so is a key.
         Where the path leads nowhere, it is the last value on the way that exists.
@@ -75,7 +75,7 @@ class Document:
 def place(
     diagnostics: Iterable[Diagnostic], origin: Document | Source | None
 ) -> tuple[Diagnostic, ...]:
-    """Give diagnostics their lines and columns, sort them, and drop exact doubles.
+    """Return diagnostics their lines and columns, sort them, and drop exact doubles.
 
     One that has its line already keeps it. Without a text they come in the order
     in which the document holds what they are about.
@@ -109,7 +109,7 @@ def _placed(one: _Place, document: Document, source: Source) -> _Place:
 
 
 def _paths(value: JSON) -> Iterator[Path]:
-    """Give the path of each value, in the order in which a text would hold them."""
+    """Return the path of each value, in the order in which a text would hold them."""
     ahead: list[tuple[Path, JSON]] = [((), value)]
     while ahead:
         path, value = ahead.pop()
@@ -123,7 +123,7 @@ def _paths(value: JSON) -> Iterator[Path]:
 
 
 def _rank(location: Location, order: Mapping[Path, int]) -> tuple[int, bool, int]:
-    """Give what to sort by: the nearest value there is, key first, then characters."""
+    """Return a sort key: the nearest existing value, its key first, then characters."""
     path = location.path
     while path not in order:
         path = path[:-1]

@@ -106,7 +106,7 @@ def read_object(value: object) -> tuple[Document | None, tuple[Diagnostic, ...]]
 
 
 def _nests_too_deep(text: str) -> bool:
-    """Tell whether `json.loads` would go deeper into the text than we let it.
+    """Return whether `json.loads` would go deeper into the text than we let it.
 
     Of text that is no JSON this may be true without reason, but not false.
     """

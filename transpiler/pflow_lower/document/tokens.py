@@ -4,7 +4,7 @@ Before:  text `["a\qb"]`, a string that begins at 1
 After:   JSONSyntaxError at 3: '\q' is not a valid escape in JSON
 
 Knows strings, numbers and words, and nothing of how they follow one another: that
-is `json_scan`. Every function takes time linear in the text it looks at.
+is `scanner`. Every function takes time linear in the text it looks at.
 """
 
 import re
@@ -48,7 +48,7 @@ _CONTROLS = {
 
 
 class JSONSyntaxError(Exception):
-    """The text is no JSON from `offset` on; says what is wrong and what may help."""
+    """The text is not JSON from `offset` on: says what is wrong and what may help."""
 
     def __init__(self, offset: int, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -64,14 +64,14 @@ class Offsets(NamedTuple):
     raw: list[int]
 
     def raw_offset(self, offset: int) -> int:
-        """Give the place in the text of a character of the decoded string."""
+        """Return the place in the text of a character of the decoded string."""
         offset = max(0, min(offset, self.decoded[-1]))
         piece = bisect_right(self.decoded, offset) - 1
         return self.raw[piece] + offset - self.decoded[piece]
 
 
 def string_end(text: str, start: int) -> int:
-    """Give the offset after the string that begins at `start`."""
+    """Return the offset after the string that begins at `start`."""
     end = _end(_STRING_START, text, start)
     if text.find("\\u", start, end) >= 0:
         for escape in _ESCAPE.finditer(text, start, end):
@@ -84,9 +84,9 @@ def string_end(text: str, start: int) -> int:
 
 
 def number_end(text: str, start: int) -> int:
-    """Give the offset after the number that begins at `start`, or `start` if none does.
+    """Return the offset after the number that begins at `start`; without one, `start`.
 
-    What looks like a number and is none is an error.
+    What looks like a number but is not one is an error.
     """
     end = _end(_NUMBER_LIKE, text, start)
     number = text[start:end]
@@ -96,12 +96,12 @@ def number_end(text: str, start: int) -> int:
 
 
 def word_end(text: str, start: int) -> int:
-    """Give the offset after the word that begins at `start`, or `start`."""
+    """Return the offset after the word that begins at `start`, or `start`."""
     return _end(_WORD, text, start)
 
 
 def is_too_large(number: str) -> bool:
-    """Tell whether no int or float can hold a number."""
+    """Return whether no int or float can hold a number."""
     digits = number.removeprefix("-")
     return len(digits) > MAX_DIGITS if digits.isdigit() else isinf(float(number))
 
@@ -131,7 +131,7 @@ def lone_surrogates(text: str, start: int, stop: int) -> Iterator[tuple[int, int
 
 
 def advice(text: str, at: int) -> str:
-    """Give a hint for what stands at `at` and cannot stand anywhere, or ''."""
+    """Return a hint for what stands at `at` and cannot stand anywhere, or ''."""
     char = text[at]
     if text.startswith(("//", "/*", "#"), at):
         return "JSON has no comments; a key that begins with '_' can hold the text"
@@ -147,7 +147,7 @@ def advice(text: str, at: int) -> str:
 
 
 def word_advice(text: str, at: int) -> str:
-    """Give a hint for a word that stands where a value should, or ''."""
+    """Return a hint for a word that stands where a value should, or ''."""
     word = text[at : word_end(text, at)].lower()
     if word in _CONSTANTS:
         return f"write {_CONSTANTS[word]}"
@@ -155,7 +155,7 @@ def word_advice(text: str, at: int) -> str:
 
 
 def key_advice(text: str, at: int) -> str:
-    """Give a hint for a word that stands where a key should, or ''."""
+    """Return a hint for a word that stands where a key should, or ''."""
     return _UNQUOTED if word_end(text, at) > at else ""
 
 
@@ -170,7 +170,7 @@ def _end(pattern: re.Pattern[str], text: str, start: int) -> int:
 
 
 def _pieces(text: str, start: int, stop: int) -> Iterator[tuple[int, int, str]]:
-    """Give the runs of plain characters and the escapes of a string; last its end.
+    """Return the runs of plain characters and the escapes of a string; last its end.
 
     Each with its offset in the decoded string and in the text.
     """

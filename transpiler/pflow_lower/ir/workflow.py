@@ -66,7 +66,7 @@ Value: TypeAlias = Constant | TemplateValue | Array | Object
 
 
 def templates(value: Value) -> Iterator[TemplateValue]:
-    """Give the templates in a value, in the order they were written in."""
+    """Return the templates in a value, in the order they were written in."""
     match value:
         case TemplateValue():
             yield value

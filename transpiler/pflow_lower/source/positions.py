@@ -1,7 +1,7 @@
 """Where things stand: positions in a text, spans, and paths into a document.
 
 Passes speak of a `Location`: which value of the document, and which characters
-of it. Only what shows a diagnostic to somebody turns that into a `Position`.
+of it. Only what shows a diagnostic turns that into a `Position`.
 """
 
 import re
@@ -51,15 +51,15 @@ class Location(NamedTuple):
     characters: Span | None = None
 
     def at(self, *steps: str | int) -> "Location":
-        """Give the location of what stands `steps` below this one."""
+        """Return the location of what stands `steps` below this one."""
         return Location((*self.path, *steps))
 
     def key(self, name: str) -> "Location":
-        """Give the location of the key `name` of the object that stands here."""
+        """Return the location of the key `name` of the object that stands here."""
         return Location((*self.path, name), "key")
 
     def slice(self, start: int, stop: int) -> "Location":
-        """Give the location of some characters of the string that stands here."""
+        """Return the location of some characters of the string that stands here."""
         return Location(self.path, self.part, Span(start, stop))
 
 
@@ -75,12 +75,12 @@ class Source:
         return [0, *(match.end() for match in _LINE_BREAK.finditer(self.text))]
 
     def position(self, offset: int) -> Position:
-        """Give line and column of the character at `offset` (its length: the end)."""
+        """Return line and column of the character at `offset` (its length: the end)."""
         line = bisect_right(self._line_starts, offset)
         return Position(line, offset - self._line_starts[line - 1] + 1)
 
     def line(self, number: int) -> str:
-        """Give the text of line `number`, from 1, without its line break."""
+        """Return the text of line `number`, from 1, without its line break."""
         start = self._line_starts[number - 1]
         end = _LINE_BREAK.search(self.text, start)
         return self.text[start : end.start() if end else len(self.text)]

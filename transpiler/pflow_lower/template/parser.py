@@ -72,14 +72,14 @@ class _Malformed(Exception):  # noqa: N818 - control flow inside this module onl
 
 
 def may_hold_reference(text: str) -> bool:
-    """Tell whether a text has to be parsed at all; most have not."""
+    """Return whether a text has to be parsed at all; most have not."""
     return "$" in text and _MARK.search(text) is not None
 
 
 def parse_template(text: str) -> tuple[Template, tuple[Problem, ...]]:
     """Read a text as a template.
 
-    Gives the template and the problems found, in order. Where one of them is
+    Returns the template and the problems found, in order. Where one of them is
     malformed, the template holds what could be read and must not be used.
     """
     parts: list[Text | Reference] = []

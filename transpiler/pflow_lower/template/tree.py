@@ -2,7 +2,7 @@
 
 `"Merge $<sum.results> in ${style ?? "prose"}"` is
 `Text("Merge ")`, `Reference(sum.results)`, `Text(" in ")` and
-`Reference(style, "prose")`. `template_text.py` reads and writes them; what they
+`Reference(style, "prose")`. `parser.py` reads and writes them; what they
 mean is said in `docs/language.md` § 2.
 """
 
@@ -41,7 +41,7 @@ class PathOperand:
     stop: int = field(default=0, compare=False, repr=False)
 
     def paths(self) -> Iterator["PathOperand"]:
-        """Give this path and those that compute its indexes."""
+        """Return this path and those that compute its indexes."""
         yield self
         for segment in self.segments:
             if isinstance(segment, PathOperand):
@@ -83,7 +83,7 @@ class Reference:
     stop: int = field(default=0, compare=False, repr=False)
 
     def paths(self) -> Iterator[PathOperand]:
-        """Give every path in it, those of computed indexes included."""
+        """Return every path in it, those of computed indexes included."""
         for operand in self.operands:
             if isinstance(operand, PathOperand):
                 yield from operand.paths()
@@ -114,7 +114,7 @@ class Template:
 
 
 def is_name(text: str) -> bool:
-    """Tell whether a text could be a name in a template."""
+    """Return whether a text could be a name in a template."""
     return _NAME.fullmatch(text) is not None
 
 
