@@ -36,11 +36,11 @@ def lint(package: Path) -> tuple[int, str]:
     return ended.returncode, " ".join(ended.stdout.split())
 
 
-def test_the_package_keeps_its_contract(copy: Path) -> None:
+def test_the_package_keeps_its_contracts(copy: Path) -> None:
     status, report = lint(copy)
 
     assert status == 0, report
-    assert "1 kept, 0 broken" in report
+    assert " 0 broken" in report
 
 
 def test_a_module_without_a_place_breaks_it(copy: Path) -> None:
@@ -51,8 +51,8 @@ def test_a_module_without_a_place_breaks_it(copy: Path) -> None:
     status, report = lint(copy)
 
     assert status == 1, report
-    assert "0 kept, 1 broken" in report
-    assert "pflow_lower.brandnew" in report
+    assert " 1 broken" in report
+    assert "pflow_lower.brandnew (Since this contract is marked as" in report
 
 
 def test_an_import_upwards_breaks_it(copy: Path) -> None:
