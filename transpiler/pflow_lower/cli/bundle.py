@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from pflow_lower.api import Outcome, check_module_name
-from pflow_lower.cli.jobs import Choices, Job, formatted, make_job, run_job
+from pflow_lower.cli.jobs import Job, Settings, formatted, make_job, run_job
 from pflow_lower.cli.options import HELP, QUIET, RESULTS, STRICT
 from pflow_lower.cli.running import run_command
 from pflow_lower.cli.streams import say
@@ -38,13 +38,14 @@ def command(
     runs it, and "python docs.pyz --help" lists its inputs and options. Packages that
     the nodes import, such as httpx2 or llm, are not in it.
     """
+    settings = Settings(results=results, strict=strict, quiet=quiet)
 
     def finish(job: Job, outcome: Outcome) -> int:
         if outcome.diagnostics:
-            say(formatted([outcome], "text", "auto"))
-        return _write(job, outcome, output, quiet=quiet)
+            say(formatted([outcome], settings))
+        return _write(job, outcome, output, settings)
 
-    return run_job(make_job(workflow, Choices(results=results, strict=strict)), finish)
+    return run_job(make_job(workflow, settings), finish)
 
 
 def status(arguments: Sequence[str]) -> int:
@@ -52,7 +53,7 @@ def status(arguments: Sequence[str]) -> int:
     return run_command(command, arguments, "pflow-lower bundle")
 
 
-def _write(job: Job, outcome: Outcome, output: Path | None, *, quiet: bool) -> int:
+def _write(job: Job, outcome: Outcome, output: Path | None, settings: Settings) -> int:
     lowered, artefacts, directory = outcome.lowered, outcome.artefacts, job.directory
     if lowered is None or artefacts is None or directory is None:
         return ExitStatus.FAILED
@@ -70,8 +71,7 @@ def _write(job: Job, outcome: Outcome, output: Path | None, *, quiet: bool) -> i
     if left_out and job.options.strict:
         return ExitStatus.FAILED
     replace_file(path, made.archive)
-    if not quiet:
-        if made.external:
-            say(f"note: {path} needs these packages: {', '.join(made.external)}")
-        say(f"wrote {path}")
+    if made.external:
+        settings.note(f"note: {path} needs these packages: {', '.join(made.external)}")
+    settings.note(f"wrote {path}")
     return ExitStatus.OK

@@ -1,15 +1,18 @@
 """`pflow-lower lower`, the default command: lower workflows, compare, draw or run."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import gc
+import os
+import sys
+from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
-from pflow_lower.api import Outcome
+from pflow_lower.api import Lowered, Outcome
 from pflow_lower.cli import COMMANDS
-from pflow_lower.cli.jobs import STDIN, Choices, Job, formatted, make_job, run_job
+from pflow_lower.cli.jobs import Job, Settings, formatted, make_job, run_job
 from pflow_lower.cli.options import HELP, QUIET, RESULTS, STRICT
 from pflow_lower.cli.running import run_command
 from pflow_lower.cli.streams import say, write_stdout
@@ -18,44 +21,6 @@ from pflow_lower.support.statuses import ExitStatus
 from pflow_lower.version import __version__
 
 RUN = "--run"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What the options of one call say; None where they say nothing."""
-
-    out_dir: Path | None
-    results: str | None
-    strict: bool
-    check: bool
-    diff: bool
-    graph: str | None
-    output_format: str
-    color: str
-    stdin_filename: str | None
-    quiet: bool
-    arguments: tuple[str, ...] | None
-    """The arguments of the program, if the workflow is to be run."""
-
-    @property
-    def runs(self) -> bool:
-        """Whether the workflow is run."""
-        return self.arguments is not None
-
-    @property
-    def writes(self) -> bool:
-        """Whether files are written."""
-        return not (self.check or self.diff or self.graph or self.runs)
-
-    @property
-    def is_for_programs(self) -> bool:
-        """Whether diagnostics go to standard output, for programs."""
-        return OUTPUT_FORMATS[self.output_format].is_for_programs
-
-    def note(self, text: str) -> None:
-        """Write a message that --quiet leaves out."""
-        if not self.quiet:
-            say(text)
 
 
 def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -78,10 +43,6 @@ def _explain(context: click.Context, _: click.Parameter, code: str | None) -> No
         context.exit()
 
 
-def _option(*names: str, **settings: Any) -> Callable[..., Any]:
-    return click.option(*names, **settings)
-
-
 @click.command(
     context_settings=HELP,
     epilog="\n".join(
@@ -89,50 +50,50 @@ def _option(*names: str, **settings: Any) -> Callable[..., Any]:
     ),
 )
 @click.argument("workflows", nargs=-1, required=True, metavar="WORKFLOW...")
-@_option(
+@click.option(
     "--out-dir",
     type=click.Path(path_type=Path),
     help="Write into this folder instead of beside each workflow.",
 )
 @RESULTS
 @STRICT
-@_option(
+@click.option(
     "--run",
     is_flag=True,
     help="Write nothing; run one workflow with the arguments that follow it, and "
     "print its outputs.",
 )
-@_option(
+@click.option(
     "--check", is_flag=True, help="Write nothing; fail if a file would be changed."
 )
-@_option("--diff", is_flag=True, help="Write nothing; show what would be changed.")
-@_option(
+@click.option("--diff", is_flag=True, help="Write nothing; show what would be changed.")
+@click.option(
     "--graph",
     type=click.Choice(["mermaid", "dot"]),
     help="Write nothing; draw the workflow before and after lowering.",
 )
-@_option(
+@click.option(
     "--output-format",
     type=click.Choice(list(OUTPUT_FORMATS)),
     default="text",
     show_default=True,
     help="How diagnostics are shown; json and sarif go to standard output.",
 )
-@_option(
+@click.option(
     "--color",
     type=click.Choice(["auto", "always", "never"]),
     default="auto",
     show_default=True,
     help="Whether to color text; auto respects NO_COLOR and FORCE_COLOR.",
 )
-@_option(
+@click.option(
     "--stdin-filename",
     metavar="FILE",
     help='The name of the workflow "-" in messages; its configuration is looked '
     "up there.",
 )
 @QUIET
-@_option(
+@click.option(
     "--explain",
     metavar="CODE",
     callback=_explain,
@@ -140,7 +101,7 @@ def _option(*names: str, **settings: Any) -> Callable[..., Any]:
     expose_value=False,
     help="Explain a code such as PFL301, and exit.",
 )
-@_option(
+@click.option(
     "--schema",
     is_flag=True,
     callback=_print_schema,
@@ -184,7 +145,10 @@ def _lower(workflows: Sequence[str], settings: Settings) -> int:
         if workflow.endswith(".lowered.json") and not settings.runs:
             settings.note(f"{workflow}: skipped, it is a lowered workflow")
         else:
-            jobs.append(_job(workflow, settings))
+            job = make_job(workflow, settings)
+            if job.source is None and settings.out_dir is None and settings.writes:
+                job = job._replace(directory=None)
+            jobs.append(job)
     check_option_conflicts(jobs, settings)
     outcomes: list[Outcome] = []
 
@@ -194,22 +158,8 @@ def _lower(workflows: Sequence[str], settings: Settings) -> int:
 
     worst = max((run_job(job, finish) for job in jobs), default=ExitStatus.OK)
     if settings.is_for_programs:
-        write_stdout(formatted(outcomes, settings.output_format, settings.color))
+        write_stdout(formatted(outcomes, settings))
     return worst
-
-
-def _job(workflow: str, settings: Settings) -> Job:
-    choices = Choices(
-        out_dir=settings.out_dir,
-        results=settings.results,
-        strict=settings.strict,
-        stdin_filename=settings.stdin_filename,
-        in_place=settings.runs,
-    )
-    job = make_job(workflow, choices)
-    if workflow == STDIN and settings.out_dir is None and settings.writes:
-        return job._replace(directory=None)
-    return job
 
 
 def check_option_conflicts(jobs: Sequence[Job], settings: Settings) -> None:
@@ -242,7 +192,7 @@ def check_option_conflicts(jobs: Sequence[Job], settings: Settings) -> None:
 def _finish(outcome: Outcome, job: Job, settings: Settings) -> int:
     """Do with a lowered workflow what the settings ask for."""
     if outcome.diagnostics and not settings.is_for_programs:
-        say(formatted([outcome], settings.output_format, settings.color))
+        say(formatted([outcome], settings))
     lowered, artefacts = outcome.lowered, outcome.artefacts
     if lowered is None or artefacts is None:
         return ExitStatus.FAILED
@@ -253,14 +203,57 @@ def _finish(outcome: Outcome, job: Job, settings: Settings) -> int:
     elif job.directory is None:
         write_stdout(lowered.ir_text)
     elif settings.arguments is not None:
-        from pflow_lower.cli.program import start
-
-        start(lowered, job.directory, settings.arguments)
+        _run(lowered, job.directory, settings.arguments)
     elif settings.writes:
         for path in lowered.write(job.directory):
             settings.note(f"wrote {path}")
     else:
-        from pflow_lower.cli.compare import compare
-
-        return compare(lowered, job, check=settings.check, diff=settings.diff)
+        return _compare(lowered, job, settings)
     return ExitStatus.OK
+
+
+def _run(lowered: Lowered, folder: Path, arguments: Sequence[str]) -> NoReturn:
+    """Run a lowered workflow as a program in a folder, and exit as the program would.
+
+    The program can import the modules in the folder. `arguments` are its own:
+    `docs/language.md` § 6.
+    """
+    gc.enable()  # lowering does without, but a run may be long
+    sys.path.insert(0, os.path.abspath(folder))
+    try:
+        module = lowered.load()
+    except Exception as error:  # raised by a module of the user that it imports
+        sys.stderr.write(f"error: {lowered.name} cannot be run: {error}\n")
+        sys.exit(ExitStatus.FAILED)
+    module.main(module.build_flow, arguments)
+    raise AssertionError("the program did not exit")
+
+
+def _compare(lowered: Lowered, job: Job, settings: Settings) -> int:
+    """Report each file that is missing or different; return the exit status."""
+    status = ExitStatus.OK
+    wanted = (lowered.ir_text, lowered.module)
+    for path, new in zip(job.paths, wanted, strict=True):
+        old = path.read_bytes() if path.exists() else None
+        if old == new.encode():
+            continue
+        status = ExitStatus.FAILED
+        if settings.check:
+            what = "is missing" if old is None else "is out of date"
+            say(f"{path}: {what}; lower {job.shown} again")
+        if settings.diff:
+            write_stdout(_diff(path, old, new))
+    return status
+
+
+def _diff(path: Path, old: bytes | None, new: str) -> str:
+    from difflib import unified_diff  # late: only a difference needs it
+
+    before = "" if old is None else old.decode(errors="replace")
+    name = os.devnull if old is None else str(path)
+    return "".join(unified_diff(_lines(before), _lines(new), name, str(path)))
+
+
+def _lines(text: str) -> list[str]:
+    # str.splitlines would also split at U+2028, which any string may contain.
+    return StringIO(text, newline="\n").readlines()
