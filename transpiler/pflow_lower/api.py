@@ -2,8 +2,7 @@
 
 import gc
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -76,15 +75,11 @@ class Lowered:
         check_module_name(self)
         folder = Path(directory)
         folder.mkdir(parents=True, exist_ok=True)
-        ir_path, module_path = self.paths(folder)
+        ir_path, module_path = output_paths(self.name, self.module_name, folder)
         replace_files(
             {ir_path: self.ir_text.encode(), module_path: self.module.encode()}
         )
         return ir_path, module_path
-
-    def paths(self, directory: Path) -> tuple[Path, Path]:
-        """Return the two paths that `write` writes in a folder."""
-        return output_paths(self.name, self.module_name, directory)
 
     def load(self) -> ModuleType:
         """Return the module, made in memory and not added to `sys.modules`."""
@@ -225,8 +220,15 @@ def _outcome(
     """Run the passes on a document, and put their results into the final form."""
     artefacts = lowered = None
     if document is not None:
-        with _without_collector():
+        # The passes make no cycles, but many objects that live long: to search them
+        # again and again would take a fifth of the time of a large workflow.
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
             artefacts, reported = run_passes(document.value, options)
+        finally:
+            if was_enabled:
+                gc.enable()
         found += reported
     placed = place(found, origin)
     if artefacts is not None:
@@ -241,27 +243,10 @@ def _outcome(
     return Outcome(options.name, origin, placed, artefacts, lowered)
 
 
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Turn off the cyclic garbage collector.
-
-    The passes make no cycles, but many objects that live long: to search them again
-    and again would take a fifth of the time of a large workflow.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
 def _lowered(outcome: Outcome) -> Lowered:
     if outcome.lowered is None:
-        from pflow_lower.display.render import (
-            render,
-        )  # late: most workflows have no errors
+        # Late: most workflows have no errors.
+        from pflow_lower.display.render import render
 
         text = render(outcome.diagnostics, outcome.origin, outcome.name)
         raise LoweringError(outcome.diagnostics, text)
