@@ -6,8 +6,7 @@ its connections; it is closed when the run is over.
 
 import copy
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from threading import Lock
 from types import ModuleType
@@ -21,9 +20,6 @@ _loading = Lock()
 
 class UnknownModelError(LookupError):
     """No model has this name; the message says how to find or install one."""
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +41,18 @@ class Models:
     def __init__(self) -> None:
         self._llm = _load_llm()
         self._found: dict[str, FoundModel] = {}
-        self._clients = _Clients()
+        self._clients: dict[object, Any] = {}
+        self._making = Lock()
 
     async def __aenter__(self) -> "Models":
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await self._clients.close()
+        for client in self._clients.values():
+            closing = client.close()
+            if inspect.isawaitable(closing):
+                await closing
+        self._clients.clear()
 
     def find(self, name: str | None) -> FoundModel:
         """Find a model by its name or alias; without one, the library's default.
@@ -63,8 +64,7 @@ class Models:
         if name not in self._found:
             model, is_async = self._look_up(name)
             keys = _keys(name, model)
-            sharing = self._clients.share(model)
-            self._found[name] = FoundModel(name, sharing, is_async, keys)
+            self._found[name] = FoundModel(name, self._sharing(model), is_async, keys)
         found = self._found[name]
         for key in found.keys:
             register(key)
@@ -91,6 +91,30 @@ class Models:
             'models, "llm install" adds a plugin with more'
         )
 
+    def _sharing(self, model: Any) -> Any:
+        """Return the model, or a copy whose requests share a client.
+
+        The models that have clients are those of the OpenAI protocol.
+        """
+        if not callable(getattr(model, "get_client", None)):
+            return model
+        sharing = copy.copy(model)
+
+        def get_client(key: object = None, **options: Any) -> Any:
+            slot = (id(sharing), key, *sorted(options.items()))
+            with self._making:
+                if slot not in self._clients:
+                    client = model.get_client(key, **options)
+                    # Hidden attempts would wait, cost money, and bypass the `retry`
+                    # and the `rate_limit` of a batch.
+                    if hasattr(client, "max_retries"):
+                        client.max_retries = 0
+                    self._clients[slot] = client
+                return self._clients[slot]
+
+        sharing.get_client = get_client
+        return sharing
+
 
 def _load_llm() -> ModuleType:
     with _loading:  # the library marks its plugins as loaded before they are
@@ -111,43 +135,3 @@ def _keys(name: str, model: Any) -> tuple[str, ...]:
     except Exception as exc:
         raise model_error(name, exc) from None
     return (key,) if key else ()
-
-
-@dataclass(slots=True)
-class _Clients:
-    """The clients of models that have `get_client`: those of the OpenAI protocol."""
-
-    _made: dict[object, Any] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)
-
-    def share(self, model: Any) -> Any:
-        """Return the model, or a copy whose requests share a client."""
-        if not callable(getattr(model, "get_client", None)):
-            return model
-        sharing = copy.copy(model)
-
-        def get_client(key: object = None, **options: Any) -> Any:
-            slot = (id(sharing), key, *sorted(options.items()))
-            with self._lock:
-                if slot not in self._made:
-                    self._made[slot] = _made(model.get_client, key, options)
-                return self._made[slot]
-
-        sharing.get_client = get_client
-        return sharing
-
-    async def close(self) -> None:
-        for client in self._made.values():
-            closing = client.close()
-            if inspect.isawaitable(closing):
-                await closing
-        self._made.clear()
-
-
-def _made(make: Callable[..., Any], key: object, options: dict[str, Any]) -> Any:
-    client = make(key, **options)
-    # Hidden attempts would wait, cost money, and bypass the `retry` and the
-    # `rate_limit` of a batch.
-    if hasattr(client, "max_retries"):
-        client.max_retries = 0
-    return client
