@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 from typing import NoReturn
 
 from pflow_lower.cli import COMMANDS
@@ -24,16 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # Most objects of a compiler live until it ends: to search them for garbage, and
     # to free them one by one at the end, would take a fifth of the time.
     gc.disable()
-    result = _status(given)
+    name = given.pop(0) if given and given[0] in COMMANDS else "lower"
+    result: int = import_module(f"pflow_lower.cli.{name}").status(given)
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):
             stream.flush()
     os._exit(result)
-
-
-def _status(arguments: list[str]) -> int:
-    from importlib import import_module
-
-    name = arguments.pop(0) if arguments and arguments[0] in COMMANDS else "lower"
-    status: int = import_module(f"pflow_lower.cli.{name}").status(arguments)
-    return status

@@ -3,8 +3,7 @@
 import __future__
 
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import count
 from types import CodeType, ModuleType
@@ -44,15 +43,20 @@ def compiled(source: str) -> CodeType:
 def run(program: Program) -> Ended:
     """Run code; whatever it raises becomes a Failure."""
     code, capture = compiled(program.source), Capture()
-    module = ModuleType(f"pflow_code_{next(_runs)}")
+    name = f"pflow_code_{next(_runs)}"
+    module = ModuleType(name)
     variables = vars(module)
     variables.update(program.inputs)
     failure = None
-    with capture.running(), _importable(module):
+    # Dataclasses, for one, look up in their module what annotations mean.
+    sys.modules[name] = module
+    with capture.running():
         try:
             exec(code, variables)
         except BaseException as exc:
             failure = Failure.of(exc)
+        finally:
+            sys.modules.pop(name, None)
     return Ended(
         capture.text("stdout"),
         capture.text("stderr"),
@@ -68,17 +72,3 @@ def unpicklable(what: str, exc: Exception) -> TypeError:
         f'{what} cannot be pickled, but code with a "timeout" runs in a process of '
         f"its own: {exc}"
     )
-
-
-@contextmanager
-def _importable(module: ModuleType) -> Iterator[None]:
-    """Let the code's module be found as others are.
-
-    Dataclasses, for one, look up in their module what annotations mean.
-    """
-    name = module.__name__
-    sys.modules[name] = module
-    try:
-        yield
-    finally:
-        sys.modules.pop(name, None)

@@ -57,15 +57,11 @@ def _method(given: params.Params, default: str) -> str:
 def _query(given: Mapping[str, object]) -> list[tuple[str, str]]:
     """Return names and values; an array means several values of one name."""
     return [
-        (name, _query_text(value))
+        (name, as_json(value) if isinstance(value, bool) else as_text(value))
         for name, values in given.items()
         for value in (values if is_array(values) else [values])
         if value is not None
     ]
-
-
-def _query_text(value: object) -> str:
-    return as_json(value) if isinstance(value, bool) else as_text(value)
 
 
 def _headers(given: params.Params) -> list[tuple[bytes, bytes]]:

@@ -27,7 +27,11 @@ def model_error(name: str, exc: Exception) -> ModelError:
     Its message quotes that, masked. The exception itself is not kept: it holds the
     request, and so the key.
     """
-    error = _of_kind(exc, f'model "{name}": {_described(exc)}')
+    message = f'model "{name}": {_described(exc)}'
+    if isinstance(exc, _MISREAD):
+        error = ModelError(message)
+    else:
+        error = of_both_types(ModelError, type(exc), type(exc).__name__, message)
     response = getattr(exc, "response", None)
     for holder in (exc, response):
         status = getattr(holder, "status_code", None)
@@ -50,9 +54,3 @@ def _described(exc: Exception) -> str:
     if not said:
         return type(exc).__name__
     return said if why == said else f"{said.rstrip('.')}: {why}"
-
-
-def _of_kind(exc: Exception, message: str) -> ModelError:
-    if isinstance(exc, _MISREAD):
-        return ModelError(message)
-    return of_both_types(ModelError, type(exc), type(exc).__name__, message)

@@ -85,9 +85,8 @@ def fields(params: Params, name: str) -> dict[str, object]:
         return {}
     if not isinstance(value, Mapping):
         raise _wrong(name, "an object", value)
-    for key in value:
-        if not isinstance(key, str):
-            raise _wrong(name, "an object whose keys are strings", value)
+    if not all(isinstance(key, str) for key in value):
+        raise _wrong(name, "an object whose keys are strings", value)
     return dict(value)
 
 
