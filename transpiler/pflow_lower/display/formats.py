@@ -23,7 +23,7 @@ from typing import Any, TypeAlias
 
 from pflow_lower.diagnostics import Code, Diagnostic, Related
 from pflow_lower.display.output_formats import OUTPUT_FORMATS
-from pflow_lower.display.render import Mark, Marks, headline, path_text, render
+from pflow_lower.display.render import Marks, headline, path_text, render
 from pflow_lower.document.document import Document
 from pflow_lower.source.positions import Source
 from pflow_lower.version import __version__
@@ -45,7 +45,7 @@ class FileResult:
     origin: Document | Source | None = None
 
 
-_Found: TypeAlias = tuple[FileResult, Marks | None, Diagnostic]
+_Found: TypeAlias = tuple[FileResult, Marks, Diagnostic]
 
 
 def format_results(
@@ -100,10 +100,8 @@ def write_json(results: Sequence[FileResult], _: bool) -> str:
     )
 
 
-def _json_region(place: Diagnostic | Related, marks: Marks | None) -> dict[str, Any]:
-    mark = marks.find(place) if marks else None
-    line, column = (mark.line, mark.column) if mark else (None, None)
-    end_column = mark.column + mark.length if mark else None
+def _json_region(place: Diagnostic | Related, marks: Marks) -> dict[str, Any]:
+    line, column, end_column = marks.find(place) or (None, None, None)
     return {
         "line": line,
         "column": column,
@@ -117,16 +115,15 @@ def write_github(results: Sequence[FileResult], _: bool) -> str:
     return "\n".join(_command(*found) for found in _each(results))
 
 
-def _command(result: FileResult, marks: Marks | None, one: Diagnostic) -> str:
+def _command(result: FileResult, marks: Marks, one: Diagnostic) -> str:
     """Return a diagnostic as a command to GitHub's runner, with its escapes."""
-    mark = marks.find(one) if marks else None
     properties = {"file": result.name}
-    if mark:
+    if mark := marks.find(one):
         properties |= {
             "line": str(mark.line),
             "endLine": str(mark.line),
             "col": str(mark.column),
-            "endColumn": str(mark.column + mark.length),
+            "endColumn": str(mark.end_column),
         }
     properties["title"] = one.code
     listed = ",".join(f"{key}={_property(text)}" for key, text in properties.items())
@@ -174,7 +171,7 @@ def _rule(code: Code) -> dict[str, Any]:
 
 
 def _result(
-    file: FileResult, marks: Marks | None, one: Diagnostic, rule: int
+    file: FileResult, marks: Marks, one: Diagnostic, rule: int
 ) -> dict[str, Any]:
     uri = _uri(file.name)
     result = {
@@ -191,26 +188,19 @@ def _result(
     return {**result, "relatedLocations": related} if related else result
 
 
-def _location(
-    place: Diagnostic | Related, uri: str, marks: Marks | None
-) -> dict[str, Any]:
+def _location(place: Diagnostic | Related, uri: str, marks: Marks) -> dict[str, Any]:
     """Return a place for SARIF: by its region, or else by its path."""
-    mark = marks.find(place) if marks else None
     location: dict[str, Any] = {"physicalLocation": {"artifactLocation": {"uri": uri}}}
-    if mark:
-        location["physicalLocation"]["region"] = _region(mark)
+    if mark := marks.find(place):
+        location["physicalLocation"]["region"] = {
+            "startLine": mark.line,
+            "startColumn": mark.column,
+            "endLine": mark.line,
+            "endColumn": mark.end_column,
+        }
     elif place.path:
         location["logicalLocations"] = [{"fullyQualifiedName": path_text(place.path)}]
     return location
-
-
-def _region(mark: Mark) -> dict[str, int]:
-    return {
-        "startLine": mark.line,
-        "startColumn": mark.column,
-        "endLine": mark.line,
-        "endColumn": mark.column + mark.length,
-    }
 
 
 def _sarif_text(text: str) -> dict[str, str]:
@@ -235,7 +225,7 @@ def _message(one: Diagnostic) -> str:
 
 def _each(results: Sequence[FileResult]) -> Iterator[_Found]:
     for result in results:
-        marks = Marks.of(result.origin) if result.diagnostics else None
+        marks = Marks(result.origin)
         for one in result.diagnostics:
             yield result, marks, one
 

@@ -23,9 +23,8 @@ the terminal, and the carets are in the right columns. Colour adds only its own 
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache, cached_property
-from typing import NamedTuple, Protocol, TypeAlias
+from functools import cache
+from typing import NamedTuple, TextIO, TypeAlias
 from unicodedata import category, east_asian_width
 
 from pflow_lower.diagnostics import Diagnostic, Related, Severity, quote
@@ -47,16 +46,7 @@ _Paint: TypeAlias = Callable[[str, str], str]
 """Returns a text in a style, which is the number of an escape sequence."""
 
 
-class Terminal(Protocol):
-    """A stream that may be a terminal."""
-
-    def isatty(self) -> bool:
-        """Return whether the stream is a terminal."""
-
-
-def wants_color(
-    choice: str, stream: Terminal | None, environ: Mapping[str, str]
-) -> bool:
+def wants_color(choice: str, stream: TextIO | None, environ: Mapping[str, str]) -> bool:
     """Return whether to colour output to a stream: "always", "never" or "auto".
 
     With "auto" the environment decides; if it does not, only terminals get colour. A
@@ -84,24 +74,24 @@ def render(
 
     `origin` is what they are about, and `name` its name if it has no text.
     """
-    marks = Marks.of(origin)
-    shown_name = marks.source.name if marks else name
-    excerpts = _Excerpts(shown_name, marks, color)
-    return "\n".join(line for one in diagnostics for line in excerpts.show(one))
+    marks = Marks(origin)
+    shown_name = marks.source.name if marks.has_text else name
+    paint = _paint(color)
+    lines: list[str] = []
+    for one in diagnostics:
+        lines.append(headline(one, shown_name, color=color))
+        lines += _excerpts(one, marks, paint) if marks.find(one) else _notes(one, paint)
+    return "\n".join(lines)
 
 
 def headline(one: Diagnostic, name: str, *, color: bool = False) -> str:
     """Return the first line of a diagnostic: where it is, and what is wrong."""
     paint = _paint(color)
     kind = paint(f"{one.severity}[{one.code}]", _STYLES[one.severity])
-    message = _printable(one.message)
-    if one.line is not None:
-        where = paint(_printable(f"{name}:{one.line}:{one.column}"), _BOLD)
-        return f"{where}: {kind}: {message}"
-    where = paint(_printable(name), _BOLD)
-    if one.path:
+    where = name if one.line is None else f"{name}:{one.line}:{one.column}"
+    if one.line is None and one.path:
         kind += f" at {paint(_printable(path_text(one.path)), _BOLD)}"
-    return f"{where}: {kind}: {message}"
+    return f"{paint(_printable(where), _BOLD)}: {kind}: {_printable(one.message)}"
 
 
 def path_text(path: Path) -> str:
@@ -120,34 +110,26 @@ class Mark(NamedTuple):
 
     line: int
     column: int
-    length: int
+    end_column: int
 
 
-@dataclass(frozen=True)
 class Marks:
-    """The characters of a text that diagnostics are about."""
+    """The characters of a text that diagnostics are about; none without a text."""
 
-    source: Source
-    document: Document | None = None
-
-    @classmethod
-    def of(cls, origin: Document | Source | None) -> "Marks | None":
-        """Return the marks of the text of an origin, or None if it has no text."""
-        if isinstance(origin, Document):
-            return cls(origin.source, origin) if origin.source else None
-        return cls(origin) if origin else None
-
-    @cached_property
-    def line(self) -> Callable[[int], str]:
-        """A function that returns the line of a number."""
-        return cache(self.source.line)
+    def __init__(self, origin: Document | Source | None) -> None:
+        self.document = origin if isinstance(origin, Document) else None
+        source = origin.source if isinstance(origin, Document) else origin
+        self.has_text = source is not None
+        self.source = source or Source("", "")
+        self.line = cache(self.source.line)
 
     def find(self, place: Diagnostic | Related) -> Mark | None:
         """Return the characters of a place, or None if it has no line."""
-        if place.line is None or place.column is None:
+        if not self.has_text or place.line is None or place.column is None:
             return None
         position = Position(place.line, place.column)
-        return Mark(place.line, place.column, max(self._length(place, position), 1))
+        length = max(self._length(place, position), 1)
+        return Mark(*position, place.column + length)
 
     def _length(self, place: Diagnostic | Related, position: Position) -> int:
         """Return the number of characters of a place; of a container, the bracket.
@@ -173,45 +155,28 @@ class _Underline(NamedTuple):
     note_style: str
 
 
-@dataclass(frozen=True)
-class _Excerpts:
-    """The lines of a text, shown with the mistakes in them."""
+def _notes(one: Diagnostic, paint: _Paint) -> Iterator[str]:
+    if one.hint:
+        yield f"  {paint(f'hint: {_printable(one.hint)}', _CYAN)}"
+    for each in one.related:
+        note = _printable(f"{path_text(each.path)}: {each.message}")
+        yield f"  {paint(note, _BLUE)}"
 
-    name: str
-    marks: Marks | None
-    color: bool
 
-    def show(self, one: Diagnostic) -> Iterator[str]:
-        yield headline(one, self.name, color=self.color)
-        if self.marks is None or one.line is None:
-            yield from self._notes(one)
-        else:
-            yield from self._lines(list(_underlines(one, self.marks)), self.marks.line)
-
-    def _notes(self, one: Diagnostic) -> Iterator[str]:
-        paint = _paint(self.color)
-        if one.hint:
-            yield f"  {paint(f'hint: {_printable(one.hint)}', _CYAN)}"
-        for each in one.related:
-            note = _printable(f"{path_text(each.path)}: {each.message}")
-            yield f"  {paint(note, _BLUE)}"
-
-    def _lines(
-        self, underlines: list[_Underline], line: Callable[[int], str]
-    ) -> Iterator[str]:
-        paint = _paint(self.color)
-        width = max(len(str(each.mark.line)) for each in underlines)
-        empty = paint(f"  {'':{width}} |", _BLUE)
-        last = ""
-        for mark, sign, style, note, note_style in underlines:
-            excerpt, gap, columns = _excerpt(line(mark.line), mark)
-            above = f"{paint(f'  {mark.line:{width}} |', _BLUE)} {excerpt}".rstrip()
-            if above != last:
-                yield above
-            last = above
-            signs = paint(sign * columns, style)
-            text = paint(_printable(note).rstrip(), note_style)
-            yield f"{empty} {gap}{signs} {text}".rstrip()
+def _excerpts(one: Diagnostic, marks: Marks, paint: _Paint) -> Iterator[str]:
+    underlines = list(_underlines(one, marks))
+    width = max(len(str(each.mark.line)) for each in underlines)
+    empty = paint(f"  {'':{width}} |", _BLUE)
+    last = ""
+    for mark, sign, style, note, note_style in underlines:
+        excerpt, gap, columns = _excerpt(marks.line(mark.line), mark)
+        above = f"{paint(f'  {mark.line:{width}} |', _BLUE)} {excerpt}".rstrip()
+        if above != last:
+            yield above
+        last = above
+        signs = paint(sign * columns, style)
+        text = paint(_printable(note).rstrip(), note_style)
+        yield f"{empty} {gap}{signs} {text}".rstrip()
 
 
 def _underlines(one: Diagnostic, marks: Marks) -> Iterator[_Underline]:
@@ -225,24 +190,17 @@ def _underlines(one: Diagnostic, marks: Marks) -> Iterator[_Underline]:
 def _excerpt(line: str, mark: Mark) -> tuple[str, str, int]:
     """Return the excerpt of a line, the gap before the signs, and their number."""
     start = mark.column - 1
-    first, last = _window(len(line), start)
+    first = min(max(start - _BEFORE, 0), max(len(line) - MAX_EXCERPT, 0))
+    last = first + MAX_EXCERPT
     more_before = "…" if first else ""
     more_after = "…" if last < len(line) else ""
     shown = "".join(_glyph(char) for char in line[first:last])
     gap = "".join(
         "\t" if char == "\t" else " " * _columns(char) for char in line[first:start]
     )
-    marked = line[start : min(start + mark.length, last)]
+    marked = line[start : min(mark.end_column - 1, last)]
     columns = max(sum(_columns(char) for char in marked), 1)
     return more_before + shown + more_after, " " * len(more_before) + gap, columns
-
-
-def _window(length: int, start: int) -> tuple[int, int]:
-    """Return the part of a line to show, so that `start` is in it."""
-    if length <= MAX_EXCERPT:
-        return 0, length
-    first = min(max(start - _BEFORE, 0), length - MAX_EXCERPT)
-    return first, first + MAX_EXCERPT
 
 
 def _columns(char: str) -> int:
@@ -272,12 +230,6 @@ def _picture(char: str) -> str:
 
 
 def _paint(color: bool) -> _Paint:
-    return _colored if color else _plain
-
-
-def _colored(text: str, style: str) -> str:
-    return f"\x1b[{style}m{text}\x1b[0m" if text else ""
-
-
-def _plain(text: str, _: str) -> str:
-    return text
+    if not color:
+        return lambda text, _: text
+    return lambda text, style: f"\x1b[{style}m{text}\x1b[0m" if text else ""
