@@ -23,10 +23,8 @@ SCHEMA: dict[str, Any] = {
                 "kind": {"enum": ["a", "b"]},
                 "name": {"type": "string", "pattern": "^x"},
                 "either": {
-                    "oneOf": [
-                        {"type": ["string", "array"]},
-                        {"properties": {"one": {"type": "string"}}, "type": "object"},
-                    ]
+                    "type": ["string", "array", "object"],
+                    "properties": {"one": {"type": "string"}},
                 },
             }
         }

@@ -17,9 +17,7 @@ _BOUNDS = {
     "minimum": "at least",
     "maximum": "at most",
     "exclusiveMinimum": "more than",
-    "exclusiveMaximum": "less than",
 }
-_CHOICES = ("anyOf", "oneOf")
 _REFERENCE = "#/$defs/"
 
 
@@ -42,45 +40,29 @@ def _keys(schema: _Schema, indent: str = "") -> Iterator[str]:
     """Yield a line for each key of an object, and for the keys of objects in it."""
     required = schema.get("required", ())
     for name, value in schema.get("properties", {}).items():
-        facts = [*_kinds(value), *_limits(value)]
+        facts = [_kind(value), *_limits(value)]
         if name in required:
             facts.append("required")
         about = f": {value['description']}" if "description" in value else ""
         yield f"{indent}- `{name}` ({'; '.join(facts)}){about}"
         yield from _keys(value, f"{indent}  ")
-    for choice in _choices(schema):
-        yield from _keys(choice, indent)
 
 
-def _choices(schema: _Schema) -> Iterator[_Schema]:
-    for keyword in _CHOICES:
-        yield from schema.get(keyword, ())
-
-
-def _kinds(schema: _Schema) -> Iterator[str]:
-    """Yield the kinds of value that a schema allows, as one phrase."""
-    kinds = [*_own_kinds(schema)]
-    for choice in _choices(schema):
-        kinds.extend(_kinds(choice))
-    yield " or ".join(dict.fromkeys(kinds)) or "any value"
-
-
-def _own_kinds(schema: _Schema) -> Iterator[str]:
+def _kind(schema: _Schema) -> str:
+    """Return the kinds of value that a schema allows, as one phrase."""
     if "$ref" in schema:
-        yield schema["$ref"].removeprefix(_REFERENCE)
-    elif "enum" in schema:
-        yield " or ".join(map(_json, schema["enum"]))
-    elif "const" in schema:
-        yield _json(schema["const"])
-    elif schema.get("type") == "array" and "items" in schema:
-        yield f"array of {next(_kinds(schema['items']))}"
-    elif schema.get("type") == "object" and isinstance(
-        members := schema.get("additionalProperties"), dict
-    ):
-        yield f"object of name to {next(_kinds(members))}"
-    elif "type" in schema:
-        types = schema["type"]
-        yield " or ".join([types] if isinstance(types, str) else types)
+        return str(schema["$ref"]).removeprefix(_REFERENCE)
+    if "enum" in schema:
+        return " or ".join(map(_json, schema["enum"]))
+    if "const" in schema:
+        return _json(schema["const"])
+    types = schema.get("type", "any value")
+    if types == "array" and "items" in schema:
+        return f"array of {_kind(schema['items'])}"
+    members = schema.get("additionalProperties")
+    if types == "object" and isinstance(members, dict):
+        return f"object of name to {_kind(members)}"
+    return types if isinstance(types, str) else " or ".join(types)
 
 
 def _limits(schema: _Schema) -> Iterator[str]:
