@@ -13,20 +13,18 @@ from pflow_lower.ir.workflow import (
     Array,
     Batch,
     BatchStep,
-    Constant,
     Edge,
     LoweredWorkflow,
     Step,
     TemplateValue,
     Value,
     Workflow,
+    thaw,
 )
 from pflow_lower.support.text import printable, shorten
 
 MAX_LABEL = 40
 """The number of characters of a text that a drawing shows."""
-
-AnyWorkflow = Workflow | LoweredWorkflow
 
 
 def mermaid(before: Workflow, after: LoweredWorkflow) -> str:
@@ -93,8 +91,7 @@ def _unit(batch: Batch) -> str:
 def _text(value: Value) -> str:
     if isinstance(value, TemplateValue):
         return value.template.text.strip()
-    assert isinstance(value, Constant)
-    return str(value.value)
+    return str(thaw(value))
 
 
 def _is_batch(node: Step) -> bool:
@@ -105,7 +102,7 @@ def _is_default(edge: Edge) -> bool:
     return edge.action == "default"
 
 
-def _names(workflow: AnyWorkflow, prefix: str) -> dict[str, str]:
+def _names(workflow: Workflow | LoweredWorkflow, prefix: str) -> dict[str, str]:
     """Return a name for each node that is safe in every drawing language."""
     return {node.id: f"{prefix}{number}" for number, node in enumerate(workflow.nodes)}
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -136,7 +136,11 @@ def plan_with(
         attempt, outcome = _judge(reply, options)
         made.append(attempt)
         if outcome.lowered is not None and isinstance(outcome.origin, Document):
-            return _plan(outcome.origin.value, tuple(made), options)
+            ir: Any = outcome.origin.value
+            planned = Plan(ir, tuple(made))
+            # Its warnings have the positions of its final text.
+            final = lower_bytes("workflow", planned.text.encode(), options)
+            return replace(planned, diagnostics=final.diagnostics)
         prompt = again(request, attempt.text, attempt.rendered)
     raise PlanError(tuple(made))
 
@@ -150,10 +154,3 @@ def _judge(reply: str, options: Options) -> tuple[Attempt, Outcome]:
     if len(found) > MAX_REPORTED:
         rendered += f"\n… and {len(found) - MAX_REPORTED} more"
     return Attempt(reply, text, found, rendered), outcome
-
-
-def _plan(ir: Any, attempts: tuple[Attempt, ...], options: Options) -> Plan:
-    """Return the plan; its warnings have the positions of its final text."""
-    plain = Plan(ir, attempts)
-    found = lower_bytes("workflow", plain.text.encode(), options).diagnostics
-    return Plan(ir, attempts, found)

@@ -71,8 +71,8 @@ def _node_types(catalog: Catalog) -> Iterator[str]:
 
 def _built_in(name: str, catalog: Catalog) -> Iterator[str]:
     known = catalog.find(name)
-    if known is None or known.outputs is None:
-        raise AssertionError(f"the catalog does not know {name}, which it has")
+    assert known is not None
+    assert known.outputs is not None
     # Only a class of ours is imported here: what it does, and which output is the
     # primary one, it says itself.
     module = import_module(known.reference.module)
