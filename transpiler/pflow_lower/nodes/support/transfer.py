@@ -7,7 +7,7 @@ process creates it meanwhile.
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from io import FileIO
@@ -48,10 +48,8 @@ def copy_file(source: str, target: str, *, overwrite: bool) -> None:
     if `overwrite` is false and `target` exists when the copy is complete, and
     ValueError if both are the same file.
     """
-    _refuse_same(source, target)
-    if not overwrite:
-        _refuse_existing(target)
-    elif is_special(target):
+    _refuse(source, target, overwrite=overwrite)
+    if overwrite and is_special(target):
         with FileIO(source) as reading, open_special(target) as stream:
             _pump(reading, stream, target)
         return
@@ -67,10 +65,8 @@ def move_file(source: str, target: str, *, overwrite: bool) -> None:
     """
     if stat.S_ISDIR(os.lstat(source).st_mode):
         raise os_error(errno.EISDIR, source)
-    _refuse_same(source, target)
-    if not overwrite:
-        _refuse_existing(target)
-    elif not os.path.islink(target) and is_special(target):
+    _refuse(source, target, overwrite=overwrite)
+    if overwrite and not os.path.islink(target) and is_special(target):
         raise ValueError(f"not a regular file, so it is not replaced: {target!r}")
     try:
         with blaming(target):
@@ -118,16 +114,13 @@ def _rename(source: str, target: str, *, overwrite: bool) -> None:
             raise
         # No hard links here: creating an empty file reserves the name.
         create(target, 0o600).close()
-        _or_remove(target, partial(os.replace, source, target))
+        finish = partial(os.replace, source, target)
     else:
-        _or_remove(target, partial(os.unlink, source))
-
-
-def _or_remove(path: str, step: Callable[[], None]) -> None:
+        finish = partial(os.unlink, source)
     try:
-        step()
+        finish()
     except BaseException:
-        os.unlink(path)
+        os.unlink(target)
         raise
 
 
@@ -149,11 +142,8 @@ def _pump(source: FileIO, target: FileIO, asked: str) -> None:
             write_all(target, chunk)
 
 
-def _refuse_same(source: str, target: str) -> None:
+def _refuse(source: str, target: str, *, overwrite: bool) -> None:
     if os.path.exists(target) and os.path.samefile(source, target):
         raise ValueError(f"source and destination are the same file: {target!r}")
-
-
-def _refuse_existing(target: str) -> None:
-    if os.path.lexists(target):
+    if not overwrite and os.path.lexists(target):
         raise os_error(errno.EEXIST, target)
