@@ -68,7 +68,7 @@ def _check_params(node: Step, known: NodeType) -> Iterator[Diagnostic]:
         meant = next((name_ for name_ in missing if did_you_mean(name, [name_])), None)
         if meant is None:
             message = f"the type {quote(node.type)} has no param {quote(name)}"
-            others = sorted(known.params.difference(given))
+            others = sorted(known.params.keys() - given)
             hint = suggest(name, others, "it also takes")
             yield report(Code.UNKNOWN_PARAM, place.key(name), message, hint)
         else:

@@ -82,11 +82,16 @@ class NodeType(NamedTuple):
     """A node type: where its class is, and what that declares (`Declared`)."""
 
     reference: ImportReference
-    required: tuple[str, ...] = ()
-    params: frozenset[str] | None = None
+    params: Mapping[str, bool] | None = None
     outputs: Mapping[str, Kind] | None = None
     actions: tuple[str, ...] | None = None
     runs: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The names of the params that must be given."""
+        params = self.params or {}
+        return tuple(name for name, required in params.items() if required)
 
     @property
     def is_built_in(self) -> bool:
@@ -133,9 +138,9 @@ class Catalog:
         if reference is None:
             return None
         if name in _BUILT_IN and name not in self.own:
-            return _node_type(reference, _built_in(reference))
+            return NodeType(reference, *_built_in(reference))
         found = declared.declared(reference.module, reference.name, self.folders)
-        return _node_type(reference, found)
+        return NodeType(reference, *found)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -149,15 +154,3 @@ def _built_in(reference: ImportReference) -> Declared:
     *folders, module = reference.module.split(".")[1:]
     file = Path(__file__).parents[1].joinpath(*folders, f"{module}.py")
     return declared.declared_in(file.read_bytes(), reference.name)
-
-
-def _node_type(reference: ImportReference, known: Declared) -> NodeType:
-    params = known.params
-    return NodeType(
-        reference,
-        tuple(name for name, required in (params or {}).items() if required),
-        None if params is None else frozenset(params),
-        known.outputs,
-        known.actions,
-        known.runs,
-    )

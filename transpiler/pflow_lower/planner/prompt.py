@@ -79,7 +79,7 @@ def _built_in(name: str, catalog: Catalog) -> Iterator[str]:
     node_class = getattr(module, known.reference.name)
     about = _CITATION.sub("", (node_class.__doc__ or "").partition("\n")[0])
     yield f"- `{name}`: {about}"
-    yield f"  - params: {', '.join(_params(known.required, known.params))}"
+    yield f"  - params: {', '.join(_params(known.params))}"
     outputs = (
         f"`{output}` ({kind}{'; primary' if output == node_class.result else ''})"
         for output, kind in known.outputs.items()
@@ -87,12 +87,12 @@ def _built_in(name: str, catalog: Catalog) -> Iterator[str]:
     yield f"  - outputs: {', '.join(outputs)}"
 
 
-def _params(required: tuple[str, ...], params: frozenset[str] | None) -> Iterator[str]:
+def _params(params: Mapping[str, bool] | None) -> Iterator[str]:
     if params is None:
         yield "any"
         return
-    yield from (f"`{name}` (required)" for name in required)
-    yield from (f"`{name}`" for name in sorted(params.difference(required)))
+    yield from (f"`{name}` (required)" for name in params if params[name])
+    yield from (f"`{name}`" for name in sorted(params) if not params[name])
 
 
 def _read(name: str) -> str:
