@@ -7,8 +7,7 @@ import click
 
 from pflow_lower.api import Outcome, check_module_name
 from pflow_lower.cli.jobs import Job, Settings, formatted, make_job, run_job
-from pflow_lower.cli.options import HELP, QUIET, RESULTS, STRICT
-from pflow_lower.cli.running import run_command
+from pflow_lower.cli.running import HELP, QUIET, RESULTS, STRICT, run_command
 from pflow_lower.cli.streams import say
 from pflow_lower.codegen.bundle import bundle
 from pflow_lower.nodetypes.catalog import Catalog

@@ -13,8 +13,7 @@ import click
 from pflow_lower.api import Lowered, Outcome
 from pflow_lower.cli import COMMANDS
 from pflow_lower.cli.jobs import Job, Settings, formatted, make_job, run_job
-from pflow_lower.cli.options import HELP, QUIET, RESULTS, STRICT
-from pflow_lower.cli.running import run_command
+from pflow_lower.cli.running import HELP, QUIET, RESULTS, STRICT, run_command
 from pflow_lower.cli.streams import say, write_stdout
 from pflow_lower.display.output_formats import OUTPUT_FORMATS
 from pflow_lower.support.statuses import ExitStatus

@@ -1,4 +1,4 @@
-"""Run one command, and turn whatever it raises into an exit status."""
+"""What the commands share: options, and how a command is run."""
 
 import os
 import sys
@@ -11,13 +11,24 @@ from pflow_lower.cli.config import ConfigError
 from pflow_lower.cli.streams import forget_stdout, say
 from pflow_lower.support.statuses import ExitStatus
 
+RESULTS = click.option(
+    "--results",
+    type=click.Choice(["value", "record"]),
+    help="What one result of a batch is: the primary output (the default), "
+    "or a record of all outputs and the item.",
+)
+STRICT = click.option("--strict", is_flag=True, help="Treat warnings as errors.")
+QUIET = click.option("-q", "--quiet", is_flag=True, help="Show problems only.")
+HELP = {"help_option_names": ["-h", "--help"]}
+"""The settings of every command."""
+
 
 def run_command(
     command: click.Command, arguments: Sequence[str], program: str, **settings: Any
 ) -> int:
-    """Run a command; return its exit status: `docs/language.md` § 6.
+    """Run a command, and turn whatever it raises into an exit status.
 
-    `settings` are those of the click context.
+    `docs/language.md` § 6 has the statuses; `settings` are those of the click context.
     """
     try:
         if f"_{program}_COMPLETE".replace("-", "_").upper() in os.environ:

@@ -9,8 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from pflow_lower.cli.config import Config, find_config
-from pflow_lower.cli.options import HELP
-from pflow_lower.cli.running import run_command
+from pflow_lower.cli.running import HELP, run_command
 from pflow_lower.cli.streams import say, write_stdout
 from pflow_lower.display.render import render, wants_color
 from pflow_lower.document.reader import read_bytes
