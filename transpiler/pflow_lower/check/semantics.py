@@ -5,7 +5,7 @@ input of a declared type; `${file}` the item of a batch. Nothing is reported her
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 
@@ -13,22 +13,17 @@ from pflow_lower.ir.graph import Graph
 from pflow_lower.ir.sites import Site, sites
 from pflow_lower.ir.workflow import BatchStep, Input, Step, Workflow
 from pflow_lower.nodetypes.catalog import BATCH_OUTPUTS, ERROR_OUTPUTS, Catalog, Kind
+from pflow_lower.support.values import INPUT_TYPES
 from pflow_lower.template.tree import INDEX, LiteralOperand, Operand, PathOperand
 
-_INPUT_KINDS: Mapping[str, Kind] = {
-    "string": "string",
-    "str": "string",
-    "number": "number",
-    "integer": "number",
-    "int": "number",
-    "float": "number",
-    "boolean": "boolean",
-    "bool": "boolean",
-    "object": "object",
-    "dict": "object",
-    "array": "array",
-    "list": "array",
+_INPUT_KINDS: Mapping[type, Kind] = {
+    str: "string",
+    int: "number",
+    bool: "boolean",
+    Mapping: "object",
+    Sequence: "array",
 }
+"""The kinds of inputs, by the first Python type of a declared type."""
 
 
 class Bindings:
@@ -118,7 +113,8 @@ class Bindings:
 
     def input_kind(self, name: str) -> Kind:
         """Return the kind of value that an input is declared to be."""
-        return _INPUT_KINDS.get(self.inputs[name].type or "", "any")
+        declared = self.inputs[name].type
+        return _INPUT_KINDS[INPUT_TYPES[declared][0]] if declared else "any"
 
     def kind(self, operand: Operand) -> Kind:
         """Return the kind of value that an operand is known to have."""
