@@ -14,7 +14,7 @@ from pflow_lower.diagnostics import Code, Diagnostic, quote, report
 from pflow_lower.ir.workflow import BatchStep, Step, TemplateValue, Value
 from pflow_lower.nodetypes.catalog import Kind
 from pflow_lower.source.positions import Location
-from pflow_lower.template.tree import LiteralOperand, Operand, PathOperand, Reference
+from pflow_lower.template.tree import LiteralOperand, PathOperand
 
 _WITH_ARTICLE: Mapping[str, str] = MappingProxyType(
     {
@@ -39,19 +39,11 @@ def check_kinds(names: Bindings) -> tuple[Diagnostic, ...]:
 
 
 class _Known(NamedTuple):
-    """A reference that is a whole value, and its kind."""
+    """A reference that is a whole value, its kind, and the node that it refers to."""
 
-    reference: Reference
-    operand: Operand
+    text: str
     kind: Kind | str
-    names: Bindings
-
-    @property
-    def owner(self) -> Step | None:
-        """The node that it refers to, or None."""
-        if not isinstance(self.operand, PathOperand):
-            return None
-        return self.names.nodes.get(self.operand.name)
+    owner: Step | None
 
 
 def _check_batch(node: BatchStep, names: Bindings) -> Iterator[Diagnostic]:
@@ -60,7 +52,7 @@ def _check_batch(node: BatchStep, names: Bindings) -> Iterator[Diagnostic]:
     place = batch.location.at("items")
     if stream is None:
         if known := _known(batch.items, node, names):
-            yield from _check_list(known, place)
+            yield from _check_list(known, place, names)
     elif known := _known(stream.path, node, names):
         yield from _check_path(known, place.at(stream.form), is_read=True)
     if known := _known(batch.results_to, node, names):
@@ -76,30 +68,32 @@ def _known(value: Value | None, node: BatchStep, names: Bindings) -> _Known | No
     first, *others = reference.operands
     if others:
         return None
+    owner = None
     if isinstance(first, PathOperand):
-        name = first.name
-        if name in names.ambiguous:
+        owner = names.nodes.get(first.name)
+        if first.name in names.ambiguous:
             return None
-        if name in names.nodes and not names.has_run(name, node):
+        if owner is not None and not names.has_run(owner.id, node):
             return None
     kind = "null" if first == LiteralOperand(None) else names.kind(first)
-    return _Known(reference, first, kind, names)
+    return _Known(str(reference), kind, owner)
 
 
-def _check_list(known: _Known, place: Location) -> Iterator[Diagnostic]:
+def _check_list(
+    known: _Known, place: Location, names: Bindings
+) -> Iterator[Diagnostic]:
     if known.kind not in _WITH_ARTICLE or known.kind == "array":
         return
     owner, hint = known.owner, ""
     if known.kind == "path":
-        hint = f'to read that file, write "items": {{"jsonl": "{known.reference}"}}'
+        hint = f'to read that file, write "items": {{"jsonl": "{known.text}"}}'
     elif owner is not None:
-        outputs = known.names.outputs(owner.id) or {}
+        outputs = names.outputs(owner.id) or {}
         arrays = [name for name in outputs if outputs[name] == "array"]
         if arrays:
             hint = f"for example ${{{owner.id}.{arrays[0]}}}"
-    written = quote(str(known.reference))
-    what = _WITH_ARTICLE[known.kind]
-    message = f"{written} is {what}: the items of a batch must be an array"
+    what = f"{quote(known.text)} is {_WITH_ARTICLE[known.kind]}"
+    message = f"{what}: the items of a batch must be an array"
     yield report(Code.ITEMS_NOT_A_LIST, place, message, hint)
 
 
@@ -110,10 +104,9 @@ def _check_path(
         return
     hint = ""
     if is_read and known.kind == "array":
-        hint = f'an array is not a file: write "items": "{known.reference}"'
+        hint = f'an array is not a file: write "items": "{known.text}"'
         if isinstance(known.owner, BatchStep):
             hint += f', or give {quote(known.owner.id)} a "results_to"'
-    written = quote(str(known.reference))
-    what = _WITH_ARTICLE[known.kind]
-    message = f"{written} is {what}: the path of a file must be a string"
+    what = f"{quote(known.text)} is {_WITH_ARTICLE[known.kind]}"
+    message = f"{what}: the path of a file must be a string"
     yield report(Code.NOT_A_PATH, place, message, hint)
