@@ -25,8 +25,8 @@ from pflow_lower.ir.workflow import (
     Constant,
     Object,
     TemplateValue,
-    Value,
     Workflow,
+    thaw,
 )
 from pflow_lower.source.positions import Location
 from pflow_lower.template.parser import parse_template
@@ -43,7 +43,7 @@ def check_batches(names: Bindings) -> tuple[Diagnostic, ...]:
     batches = [node for node in names.workflow.nodes if isinstance(node, BatchStep)]
     if not batches:
         return ()
-    named = _named(names.workflow)
+    named = dict(_definitions(names.workflow))
     found = [*_check_index(names.workflow), *_check_files(batches, names)]
     for node in batches:
         found.extend(_check_items(node, named))
@@ -53,13 +53,11 @@ def check_batches(names: Bindings) -> tuple[Diagnostic, ...]:
     return tuple(found)
 
 
-def _named(workflow: Workflow) -> dict[str, _Named]:
-    names: dict[str, _Named] = {}
+def _definitions(workflow: Workflow) -> Iterator[tuple[str, _Named]]:
     for each in workflow.inputs:
-        names[each.name] = "an input", Location(each.location.path, "key")
+        yield each.name, ("an input", Location(each.location.path, "key"))
     for node in workflow.nodes:
-        names[node.id] = "a node", node.location.at("id")
-    return names
+        yield node.id, ("a node", node.location.at("id"))
 
 
 def _check_items(node: BatchStep, known: Container[str]) -> Iterator[Diagnostic]:
@@ -75,7 +73,7 @@ def _check_items(node: BatchStep, known: Container[str]) -> Iterator[Diagnostic]
             if not others:
                 hint = f"write only {template.text[first.start : first.stop]}"
         case TemplateValue() | Constant():
-            text = _text(items)
+            text = str(thaw(items))
             found = f"the string {quote(text)}"
             if name := _name_in(text, known):
                 hint = f"did you mean {name}?"
@@ -145,14 +143,10 @@ def _check_alias_is_used(
 
 def _check_index(workflow: Workflow) -> Iterator[Diagnostic]:
     """Report a node or an input that has the name of the index."""
-    nodes, inputs = workflow.nodes, workflow.inputs
-    places = [each.location.at("id") for each in nodes if each.id == INDEX]
-    places += [
-        Location(each.location.path, "key") for each in inputs if each.name == INDEX
-    ]
     message = f'in a batch, "{INDEX}" is the index of the item, which would hide this'
-    for place in places:
-        yield report(Code.ALIAS_HIDES_NAME, place, message, "choose another name")
+    for name, (_, place) in _definitions(workflow):
+        if name == INDEX:
+            yield report(Code.ALIAS_HIDES_NAME, place, message, "choose another name")
 
 
 def _check_key(node: BatchStep, known: Container[str]) -> Iterator[Diagnostic]:
@@ -167,7 +161,7 @@ def _check_key(node: BatchStep, known: Container[str]) -> Iterator[Diagnostic]:
     elif all(name in known for name in names):  # an unknown one is reported elsewhere
         message = f"every item of {quote(node.id)} would have the same key"
         hint = f"for example ${{{batch.alias}}} or ${{{batch.alias}.id}}"
-        if isinstance(batch.key, Constant) and is_name(text := _text(batch.key)):
+        if isinstance(batch.key, Constant) and is_name(text := str(thaw(batch.key))):
             inside = "" if text == batch.alias else f".{text}"
             hint = f"did you mean ${{{batch.alias}{inside}}}?"
         yield report(Code.KEY_OF_ALL_ITEMS, batch.location.at("key"), message, hint)
@@ -246,9 +240,9 @@ def _check_files(batches: Iterable[BatchStep], names: Bindings) -> Iterator[Diag
         batch = node.batch
         if batch.results_to is None:
             continue
-        path, place = _text(batch.results_to), batch.location.at("results_to")
+        path, place = str(thaw(batch.results_to)), batch.location.at("results_to")
         stream = batch.stream
-        if stream and stream.form != "glob" and _text(stream.path) == path:
+        if stream and stream.form != "glob" and thaw(stream.path) == path:
             message = "the results would overwrite the file that the items come from"
             hint = "write them to another file"
             there = Related(batch.location.at("items", stream.form), "it is read here")
@@ -258,15 +252,12 @@ def _check_files(batches: Iterable[BatchStep], names: Bindings) -> Iterator[Diag
         # Nodes on different branches never both run.
         rivals = (each for each in others if _both_run(each.id, node.id, names.graph))
         if rival := next(rivals, None):
-            yield _taken(rival, place)
+            message = f"{quote(rival.id)} also writes its results to this file"
+            hint = "one would overwrite the other: use a different file for each"
+            there = Related(rival.batch.location.at("results_to"), "the other is here")
+            code = Code.RESULTS_FILE_TAKEN
+            yield report(code, place, message, hint, related=(there,))
         others.append(node)
-
-
-def _taken(rival: BatchStep, place: Location) -> Diagnostic:
-    message = f"{quote(rival.id)} also writes its results to this file"
-    hint = "one would overwrite the other: use a different file for each"
-    there = Related(rival.batch.location.at("results_to"), "the other is here")
-    return report(Code.RESULTS_FILE_TAKEN, place, message, hint, related=(there,))
 
 
 def _both_run(one: str, other: str, graph: Graph[str] | None) -> bool:
@@ -278,11 +269,3 @@ def _both_run(one: str, other: str, graph: Graph[str] | None) -> bool:
 def _names(sites: Iterable[Site]) -> set[str]:
     """Return the names that the references begin with."""
     return {use.path.name for site in sites for use in site.uses()}
-
-
-def _text(value: Value) -> str:
-    """Return a string as it was written."""
-    if isinstance(value, TemplateValue):
-        return value.template.text
-    assert isinstance(value, Constant)
-    return str(value.value)
