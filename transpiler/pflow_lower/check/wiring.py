@@ -36,8 +36,7 @@ def check_wiring(workflow: Workflow) -> tuple[Diagnostic, ...]:
     )
     found = [
         *_check_ids(workflow),
-        *_check_start(workflow, graph),
-        *_check_edges(workflow, graph),
+        *_check_ends(workflow, graph),
         *_check_actions(workflow),
         *_check_cycles(workflow),
         *_check_stdin(workflow),
@@ -71,26 +70,17 @@ def _check_ids(workflow: Workflow) -> Iterator[Diagnostic]:
         first.setdefault(node.id, index)
 
 
-def _check_start(workflow: Workflow, graph: Graph[str]) -> Iterator[Diagnostic]:
-    if workflow.start not in graph.successors:
-        yield report(
-            Code.UNKNOWN_START_NODE,
-            Location(("start_node",)),
-            f"no node has the id {quote(workflow.start)}",
-            suggest(workflow.start, graph.successors, "the ids are"),
-        )
-
-
-def _check_edges(workflow: Workflow, graph: Graph[str]) -> Iterator[Diagnostic]:
+def _check_ends(workflow: Workflow, graph: Graph[str]) -> Iterator[Diagnostic]:
+    """Report the ids of nodes that do not exist."""
+    start = Location(("start_node",))
+    ends = [(Code.UNKNOWN_START_NODE, start, workflow.start)]
     for edge in workflow.edges:
         for key, node in (("from", edge.source), ("to", edge.target)):
-            if node not in graph.successors:
-                yield report(
-                    Code.UNKNOWN_EDGE_NODE,
-                    edge.location.at(key),
-                    f"no node has the id {quote(node)}",
-                    suggest(node, graph.successors, "the ids are"),
-                )
+            ends.append((Code.UNKNOWN_EDGE_NODE, edge.location.at(key), node))
+    for code, place, node in ends:
+        if node not in graph.successors:
+            hint = suggest(node, graph.successors, "the ids are")
+            yield report(code, place, f"no node has the id {quote(node)}", hint)
 
 
 def _check_actions(workflow: Workflow) -> Iterator[Diagnostic]:
