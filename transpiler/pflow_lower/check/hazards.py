@@ -40,15 +40,12 @@ def _check_elements(names: Bindings) -> Iterator[Diagnostic]:
     for site in names.sites:
         for use in site.uses():
             owner = names.nodes.get(use.path.name)
-            if isinstance(owner, BatchStep) and _is_element(use.path, owner):
-                yield from _check_element(use, owner)
-
-
-def _is_element(path: PathOperand, owner: BatchStep) -> bool:
-    match path.segments:
-        case ("results", int() | PathOperand(), *_):
-            return owner.batch.error_handling == "continue"
-    return False
+            match use.path.segments:
+                case ("results", int() | PathOperand(), *_) if (
+                    isinstance(owner, BatchStep)
+                    and owner.batch.error_handling == "continue"
+                ):
+                    yield from _check_element(use, owner)
 
 
 def _check_element(use: Use, owner: BatchStep) -> Iterator[Diagnostic]:
