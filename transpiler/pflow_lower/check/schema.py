@@ -37,19 +37,14 @@ def schema_text() -> str:
 
 def check_schema(value: JSON) -> tuple[Diagnostic, ...]:
     """Report where a document has not the shape of a workflow."""
-    found: dict[Diagnostic, None] = {}
+    found: list[Diagnostic] = []
     for error in _validator().iter_errors(value):
-        found.update(dict.fromkeys(_diagnose(error)))
+        place = Location(tuple(error.absolute_path))
+        found.extend(_KEYWORDS[error.validator](error, place, _spoken(place)))
     if isinstance(value, dict):
-        found.update(dict.fromkeys(_check_version(value)))
-        found.update(dict.fromkeys(_check_defaults(value)))
-    return tuple(found)
-
-
-def _diagnose(error: _Error) -> Iterator[Diagnostic]:
-    """Say what one error of jsonschema means; it may be several mistakes."""
-    place = Location(tuple(error.absolute_path))
-    yield from _KEYWORDS[str(error.validator)](error, place, _spoken(place))
+        found.extend(_check_version(value))
+        found.extend(_check_defaults(value))
+    return tuple(dict.fromkeys(found))
 
 
 def _unknown_keys(error: _Error, place: Location, here: str) -> Iterator[Diagnostic]:
@@ -161,7 +156,7 @@ def _unsupported(error: _Error, place: Location, here: str) -> Iterator[Diagnost
 
 
 def _out_of_range(error: _Error, place: Location, here: str) -> Iterator[Diagnostic]:
-    message = f"{here} must be {_BOUNDS[error.validator]} {error.validator_value}"
+    message = f"{here} must be {BOUNDS[error.validator]} {error.validator_value}"
     found = quote(str(error.instance)).strip('"')  # it may have thousands of digits
     match place.path:
         case (*_, "on", int()):
@@ -203,11 +198,12 @@ _ARTICLES = {
     "number": "a number",
 }
 
-_BOUNDS = {
+BOUNDS = {
     "minimum": "at least",
     "exclusiveMinimum": "more than",
     "maximum": "at most",
 }
+"""The keywords of JSON Schema that limit a number, in words."""
 
 _EXAMPLES = {
     "retry": 'for example {"max_attempts": 3}',

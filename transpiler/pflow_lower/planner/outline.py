@@ -11,13 +11,10 @@ from collections.abc import Iterator
 from json import dumps
 from typing import Any, TypeAlias
 
+from pflow_lower.check.schema import BOUNDS
+
 _Schema: TypeAlias = dict[str, Any]
 
-_BOUNDS = {
-    "minimum": "at least",
-    "maximum": "at most",
-    "exclusiveMinimum": "more than",
-}
 _REFERENCE = "#/$defs/"
 
 
@@ -66,7 +63,7 @@ def _kind(schema: _Schema) -> str:
 
 
 def _limits(schema: _Schema) -> Iterator[str]:
-    for keyword, words in _BOUNDS.items():
+    for keyword, words in BOUNDS.items():
         if keyword in schema:
             yield f"{words} {schema[keyword]}"
     if "pattern" in schema:
