@@ -50,7 +50,7 @@ def test_a_good_first_reply_is_the_plan(install: Install) -> None:
     assert [attempt.reply for attempt in made.attempts] == [GOOD]
     assert lower(made.ir).flow().start_node is not None
     (asked,) = model.prompts
-    assert (asked.system, asked.prompt) == (instructions(), REQUEST)
+    assert (asked.system, asked.prompt) == (instructions({}), REQUEST)
     assert asked.schema is None
 
 

@@ -94,7 +94,7 @@ def test_the_workflow_goes_to_standard_output(tmp_path: Path) -> None:
     assert files(tmp_path) == []
     (asked,) = server.asked
     assert asked["messages"] == [
-        {"role": "system", "content": instructions()},
+        {"role": "system", "content": instructions({})},
         {"role": "user", "content": "Shout a and ö"},
     ]
     assert asked["response_format"]["json_schema"]["schema"] == json.loads(
@@ -222,7 +222,7 @@ def test_without_the_extra(tmp_path: Path) -> None:
 
 
 def test_the_prompt_is_printed_and_nobody_asked(tmp_path: Path) -> None:
-    assert run(tmp_path, "--prompt").stdout == f"{instructions()}\n"
+    assert run(tmp_path, "--prompt").stdout == f"{instructions({})}\n"
 
 
 def test_node_types_of_the_project_are_in_the_prompt(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pflow_lower.check.schema import schema_text
 from pflow_lower.nodetypes.catalog import BATCH_OUTPUTS, Catalog, ImportReference
 from pflow_lower.planner.prompt import EXAMPLES, again, example_text, instructions
 
-PROMPT = instructions()
+PROMPT = instructions({})
 SCHEMA = json.loads(schema_text())
 FENCED = re.compile(
     r"^Request: ([^\n]+)\n\n```json\n(.+?)\n```", re.MULTILINE | re.DOTALL

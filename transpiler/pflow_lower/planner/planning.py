@@ -18,7 +18,6 @@ from pflow_lower.planner.reply import find_workflow
 MAX_REPORTED = 20
 """How many diagnostics of one reply a model is shown: the first ones."""
 
-_NO_NODES: Mapping[str, str] = MappingProxyType({})
 _JSON_FAMILY = "PFL0"
 
 
@@ -93,7 +92,7 @@ def plan(
     *,
     model: str | None = None,
     attempts: int = 3,
-    nodes: Mapping[str, str] = _NO_NODES,
+    nodes: Mapping[str, str] = MappingProxyType({}),
 ) -> Plan:
     """Let a model write the workflow that a request describes.
 

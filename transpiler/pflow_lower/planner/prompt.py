@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from importlib.resources import files
-from types import MappingProxyType
 
 from pflow_lower.check.schema import schema_text
 from pflow_lower.nodetypes.catalog import BATCH_OUTPUTS, Catalog, ImportReference
@@ -20,10 +19,9 @@ EXAMPLES = ("summarize_files", "translate_notes")
 
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _CITATION = re.compile(r" ?\(`docs/[^)]*\)")
-_NO_NODES: Mapping[str, ImportReference] = MappingProxyType({})
 
 
-def instructions(nodes: Mapping[str, ImportReference] = _NO_NODES) -> str:
+def instructions(nodes: Mapping[str, ImportReference]) -> str:
     """Return what a model is told before the request.
 
     `nodes` are the user's node types, which add to the built-in ones or replace them.
