@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, TypeAlias
 
 from pflow_lower.diagnostics import Code, Diagnostic, Related
@@ -55,7 +56,8 @@ def format_results(
 
     Only "text" and "concise" are ever coloured.
     """
-    return OUTPUT_FORMATS[form].write(results, color)
+    text: str = resolve_name(OUTPUT_FORMATS[form].writer)(results, color)
+    return text
 
 
 def write_text(results: Sequence[FileResult], color: bool) -> str:

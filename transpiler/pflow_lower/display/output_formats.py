@@ -5,9 +5,8 @@ names the function that writes it.
 """
 
 from collections.abc import Mapping
-from pkgutil import resolve_name
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 _HERE = "pflow_lower.display.formats"
 
@@ -20,11 +19,6 @@ class OutputFormat(NamedTuple):
 
     writer: str
     is_for_programs: bool = False
-
-    def write(self, *arguments: Any) -> str:
-        """Return what the writer makes of results, in colour or not."""
-        text: str = resolve_name(self.writer)(*arguments)
-        return text
 
 
 OUTPUT_FORMATS: Mapping[str, OutputFormat] = MappingProxyType(
