@@ -9,7 +9,6 @@ fails, so if the run goes on, it has succeeded. Every edge is assumed to be foll
 in some run. The workflow must have no errors.
 """
 
-from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
 from itertools import chain
@@ -59,8 +58,9 @@ class ControlFlow:
     @property
     def branches(self) -> bool:
         """Whether there is more than one path."""
-        leaving = Counter(edge.source for edge in self.workflow.edges)
-        return bool(self.error_edges) or any(count > 1 for count in leaving.values())
+        edges = self.workflow.edges
+        sources = {edge.source for edge in edges}
+        return bool(self.error_edges) or len(sources) < len(edges)
 
     def is_certain(self, point: Point, goal: Point) -> bool:
         """Return whether every path to the goal leads through the point."""

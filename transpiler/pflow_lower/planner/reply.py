@@ -11,7 +11,6 @@ space, so that positions stay the same. A reply that is cut off stays cut off.
 """
 
 import re
-from collections.abc import Iterator
 
 # A string that is not closed counts as a string: otherwise the time would grow with
 # the square of the number of quotes.
@@ -43,20 +42,13 @@ def _objects(text: str) -> tuple[list[str], str]:
     """Return the outermost objects of a text, and what follows an unclosed brace."""
     open_braces: list[int] = []
     spans: list[tuple[int, int]] = []
-    for start, is_opening in _braces(text):
-        if is_opening:
-            open_braces.append(start)
-        elif open_braces:
+    for mark in _MARK.finditer(text):
+        if mark[0] == "{":
+            open_braces.append(mark.start())
+        elif mark[0] == "}" and open_braces:
             begin = open_braces.pop()
             while spans and spans[-1][0] > begin:  # the objects inside of this one
                 spans.pop()
-            spans.append((begin, start + 1))
+            spans.append((begin, mark.end()))
     cut_off = text[open_braces[0] :] if open_braces else ""
     return [text[begin:end] for begin, end in spans], cut_off
-
-
-def _braces(text: str) -> Iterator[tuple[int, bool]]:
-    """Yield the braces outside of strings, and whether each opens an object."""
-    for mark in _MARK.finditer(text):
-        if mark[0] in "{}":
-            yield mark.start(), mark[0] == "{"
