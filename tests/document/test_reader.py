@@ -15,7 +15,6 @@ from profiles import scaled
 from pflow_lower.diagnostics import Code, Diagnostic
 from pflow_lower.document.document import Document
 from pflow_lower.document.reader import read_bytes, read_object, read_text
-from pflow_lower.document.scanner import Kind
 from pflow_lower.source.positions import JSON, Location, Path, Source
 
 BLANKS = st.text(" \t\n\r", max_size=2)
@@ -341,10 +340,6 @@ def test_numbers_of_any_size_that_python_reads() -> None:
     assert value_of("-" + "9" * 4300) == 1 - 10**4300
     assert value_of("1e-999") == 0.0
     assert value_of("1.7976931348623157e308") == sys.float_info.max
-
-
-def test_every_kind_of_fault_has_its_code() -> None:
-    assert {Code[kind.name] for kind in Kind} < set(Code)
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])

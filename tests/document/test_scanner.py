@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from pflow_lower.document.scanner import Entry, Fault, Kind, scan
+from pflow_lower.diagnostics import Code
+from pflow_lower.document.scanner import Entry, Fault, scan
 from pflow_lower.source.positions import MAX_DEPTH, Location, Source, Span
 
 COMMENT = "JSON has no comments; a key that begins with '_' can hold the text"
@@ -134,7 +135,7 @@ def test_a_small_document(text: str) -> None:
 def test_a_mistake_of_syntax_says_what_was_expected(
     text: str, offset: int, message: str, hint: str
 ) -> None:
-    assert faults(text) == (Fault(Kind.INVALID_JSON, offset, ROOT, message, hint),)
+    assert faults(text) == (Fault(Code.INVALID_JSON, offset, ROOT, message, hint),)
     with pytest.raises(json.JSONDecodeError):
         json.loads(text)
 
@@ -143,25 +144,25 @@ def test_all_other_faults_are_found_in_one_run() -> None:
     text = r'{"a": [NaN, 1e400], "b": 1, "b": -Infinity, "\ud800": "x\udfff"}'
 
     assert faults(text) == (
-        Fault(Kind.NOT_A_NUMBER, 7, ROOT.at("a", 0), "NaN"),
-        Fault(Kind.NUMBER_TOO_LARGE, 12, ROOT.at("a", 1), "1e400"),
-        Fault(Kind.DUPLICATE_KEY, 28, ROOT.key("b"), "b", first=20),
-        Fault(Kind.NOT_A_NUMBER, 33, ROOT.at("b"), "-Infinity"),
-        Fault(Kind.LONE_SURROGATE, 45, ROOT.key("\ud800").slice(0, 1), r"\ud800"),
-        Fault(Kind.LONE_SURROGATE, 56, ROOT.at("\ud800").slice(1, 2), r"\udfff"),
+        Fault(Code.NOT_A_NUMBER, 7, ROOT.at("a", 0), "NaN"),
+        Fault(Code.NUMBER_TOO_LARGE, 12, ROOT.at("a", 1), "1e400"),
+        Fault(Code.DUPLICATE_KEY, 28, ROOT.key("b"), "b", first=20),
+        Fault(Code.NOT_A_NUMBER, 33, ROOT.at("b"), "-Infinity"),
+        Fault(Code.LONE_SURROGATE, 45, ROOT.key("\ud800").slice(0, 1), r"\ud800"),
+        Fault(Code.LONE_SURROGATE, 56, ROOT.at("\ud800").slice(1, 2), r"\udfff"),
     )
 
 
 def test_a_mistake_of_syntax_is_the_only_fault() -> None:
-    assert [fault.kind for fault in faults("[NaN, 1e400, ]")] == [Kind.INVALID_JSON]
+    assert [fault.code for fault in faults("[NaN, 1e400, ]")] == [Code.INVALID_JSON]
 
 
 def test_every_further_key_of_a_name_is_a_fault_whatever_it_is_written_as() -> None:
     found = faults('[{"a": 1, "b": {"a": 2},\n "\\u0061": 3, "a": 4}]')
 
     assert found == (
-        Fault(Kind.DUPLICATE_KEY, 26, ROOT.at(0).key("a"), "a", first=2),
-        Fault(Kind.DUPLICATE_KEY, 39, ROOT.at(0).key("a"), "a", first=2),
+        Fault(Code.DUPLICATE_KEY, 26, ROOT.at(0).key("a"), "a", first=2),
+        Fault(Code.DUPLICATE_KEY, 39, ROOT.at(0).key("a"), "a", first=2),
     )
 
 
@@ -171,8 +172,8 @@ def test_what_nests_too_deep_is_read_no_further() -> None:
     found = faults("[NaN, " + "[" * 1_000_000)
 
     assert found == (
-        Fault(Kind.NOT_A_NUMBER, 1, ROOT.at(0), "NaN"),
-        Fault(Kind.NESTED_TOO_DEEP, 105, Location(path)),
+        Fault(Code.NOT_A_NUMBER, 1, ROOT.at(0), "NaN"),
+        Fault(Code.NESTED_TOO_DEEP, 105, Location(path)),
     )
 
 

@@ -171,16 +171,14 @@ def _not_utf_8(source: Source, offset: int, message: str) -> Diagnostic:
 
 
 def _diagnostic(source: Source, fault: "Fault") -> Diagnostic:
-    from pflow_lower.document.scanner import Kind
     from pflow_lower.document.tokens import shorten
 
     subject = fault.subject
-    if fault.kind is Kind.DUPLICATE_KEY:
+    if fault.code is Code.DUPLICATE_KEY:
         subject = quote(subject)
-    elif fault.kind is not Kind.INVALID_JSON:
+    elif fault.code is not Code.INVALID_JSON:
         subject = shorten(subject)
-    code = Code[fault.kind.name]
-    one = _mistake(code, fault.location, subject, fault.hint)
+    one = _mistake(fault.code, fault.location, subject, fault.hint)
     if fault.first is not None:
         first = source.position(fault.first)
         where = Related(fault.location, "the first is here", first.line, first.column)

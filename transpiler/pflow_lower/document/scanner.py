@@ -12,9 +12,9 @@ the text; what nests deeper than the language allows is not looked into.
 import json
 import re
 from dataclasses import dataclass, field
-from enum import Enum, auto
 from typing import Literal, NamedTuple
 
+from pflow_lower.diagnostics import Code
 from pflow_lower.document.tokens import (
     JSONSyntaxError,
     advice,
@@ -33,17 +33,6 @@ _BLANK = re.compile(f"[{_BLANKS}]*")
 _NOT_A_NUMBER = ("NaN", "Infinity", "-Infinity")
 
 
-class Kind(Enum):
-    """The kinds of faults, by the names of their diagnostics."""
-
-    INVALID_JSON = auto()
-    DUPLICATE_KEY = auto()
-    NOT_A_NUMBER = auto()
-    NUMBER_TOO_LARGE = auto()
-    NESTED_TOO_DEEP = auto()
-    LONE_SURROGATE = auto()
-
-
 @dataclass(frozen=True, slots=True)
 class Fault:
     """A mistake at `offset` of the text.
@@ -52,7 +41,7 @@ class Fault:
     is the whole message. `first` is where a key that is given twice stands first.
     """
 
-    kind: Kind
+    code: Code
     offset: int
     location: Location
     subject: str = ""
@@ -86,7 +75,7 @@ def scan(source: Source) -> Scan:
         root = scanner.document()
     except JSONSyntaxError as error:
         at = Location()
-        fault = Fault(Kind.INVALID_JSON, error.offset, at, error.message, error.hint)
+        fault = Fault(Code.INVALID_JSON, error.offset, at, error.message, error.hint)
         return Scan(None, (fault,))
     except _DepthError:
         root = None
@@ -140,7 +129,7 @@ class _Scanner:
         start = self.at
         if char in ("{", "["):
             if len(self.stack) == MAX_DEPTH:
-                self._fault(Kind.NESTED_TOO_DEEP, start, self._location())
+                self._fault(Code.NESTED_TOO_DEEP, start, self._location())
                 raise _DepthError
             self.stack.append(_Frame(start, "}" if char == "{" else "]"))
             self.at += 1
@@ -156,12 +145,12 @@ class _Scanner:
         start = self.at
         if (end := number_end(self.text, start)) > start:
             if is_too_large(number := self.text[start:end]):
-                self._fault(Kind.NUMBER_TOO_LARGE, start, self._location(), number)
+                self._fault(Code.NUMBER_TOO_LARGE, start, self._location(), number)
         else:
             end = word_end(self.text, start)
             word = self.text[start:end]
             if word in _NOT_A_NUMBER:
-                self._fault(Kind.NOT_A_NUMBER, start, self._location(), word)
+                self._fault(Code.NOT_A_NUMBER, start, self._location(), word)
             elif word not in ("true", "false", "null"):
                 raise self._unexpected(self.expected, word_advice(self.text, start))
         self.at = end
@@ -216,14 +205,14 @@ class _Scanner:
         twin = frame.children.get(name)
         if twin and twin.key:
             at, first = self._location("key"), twin.key.start
-            self.faults.append(Fault(Kind.DUPLICATE_KEY, start, at, name, first=first))
+            self.faults.append(Fault(Code.DUPLICATE_KEY, start, at, name, first=first))
         self._check_surrogates(start, "key")
 
     def _check_surrogates(self, start: int, part: Literal["value", "key"]) -> None:
         """Report the halves of characters in the string that has just been read."""
         for decoded, raw, escape in lone_surrogates(self.text, start, self.at):
             half = self._location(part, Span(decoded, decoded + 1))
-            self._fault(Kind.LONE_SURROGATE, raw, half, escape)
+            self._fault(Code.LONE_SURROGATE, raw, half, escape)
 
     def _entry(self, start: int, children: dict[str | int, Entry]) -> Entry:
         key = self.stack[-1].key if self.stack else None
@@ -264,5 +253,5 @@ class _Scanner:
         path = tuple(frame.step for frame in self.stack)
         return Location(path, part, characters)
 
-    def _fault(self, kind: Kind, offset: int, at: Location, subject: str = "") -> None:
-        self.faults.append(Fault(kind, offset, at, subject))
+    def _fault(self, code: Code, offset: int, at: Location, subject: str = "") -> None:
+        self.faults.append(Fault(code, offset, at, subject))
