@@ -1,14 +1,15 @@
 """The shape of a graph: what is reachable, what comes before, where it loops.
 
 Nodes are any hashable values and edges are pairs of them; nothing here is about
-workflows. What comes before what takes quadratic space; as bit sets, that is little
-even for ten thousand nodes.
+workflows. What comes before or dominates a node takes quadratic space; as bit sets,
+that is little even for ten thousand nodes.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from graphlib import CycleError, TopologicalSorter
+from operator import and_
 from typing import Generic, TypeVar
 
 N = TypeVar("N", bound=Hashable)
@@ -61,13 +62,12 @@ class Graph(Generic[N]):
 
         The graph must have no cycle.
         """
-        tree = Dominators(start)
-        reached = self.reachable(start)
-        for node in self._order:
-            if node in reached and node != start:
-                before = [each for each in self._predecessors[node] if each in reached]
-                tree.add(node, reduce(tree.meet, before))
-        return tree
+        sets: dict[N, int] = {}
+        for number, node in enumerate(self._order):
+            before = [sets[each] for each in self._predecessors[node] if each in sets]
+            if before or node == start:
+                sets[node] = reduce(and_, before or [0]) | 1 << number
+        return Dominators(self._order, sets)
 
     def bypassed(
         self, start: N, questions: Iterable[tuple[frozenset[N], N]]
@@ -122,49 +122,25 @@ class Graph(Generic[N]):
         return before
 
 
+@dataclass(frozen=True)
 class Dominators(Generic[N]):
     """The nodes that every path from a start to another node leads through.
 
-    They are a tree: each node is under the last of those that dominate it. Besides
-    its parent a node has one jump, far up, whose length depends on its depth alone,
-    so going up takes logarithmic time, however long the graph is.
+    For each node that the start reaches they are a set, as the bits of an int: the
+    numbers are places in `order`, where each node comes after those that dominate it.
     """
 
-    def __init__(self, start: N) -> None:
-        self._parents = {start: start}
-        self._jumps = {start: start}
-        self._depths = {start: 0}
-
-    def add(self, node: N, parent: N) -> None:
-        """Add a node under the last of those that dominate it."""
-        jump = self._jumps[parent]
-        length = self._depths[parent] - self._depths[jump]
-        next_length = self._depths[jump] - self._depths[self._jumps[jump]]
-        self._parents[node] = parent
-        self._jumps[node] = self._jumps[jump] if length == next_length else parent
-        self._depths[node] = self._depths[parent] + 1
+    order: tuple[N, ...]
+    sets: Mapping[N, int]
 
     def dominates(self, point: N, node: N) -> bool:
         """Return whether every path from the start to `node` leads through `point`.
 
         A node dominates itself; what the start does not reach dominates nothing.
         """
-        depth = self._depths.get(point)
-        return depth is not None and self._ancestor(node, depth) == point
+        return point in self.sets and not self.sets[point] & ~self.sets[node]
 
     def meet(self, one: N, other: N) -> N:
         """Return the last node that dominates both."""
-        depth = min(self._depths[one], self._depths[other])
-        one, other = self._ancestor(one, depth), self._ancestor(other, depth)
-        while one != other:
-            up = (
-                self._jumps if self._jumps[one] != self._jumps[other] else self._parents
-            )
-            one, other = up[one], up[other]
-        return one
-
-    def _ancestor(self, node: N, depth: int) -> N:
-        while self._depths[node] > depth:
-            jump = self._jumps[node]
-            node = jump if self._depths[jump] >= depth else self._parents[node]
-        return node
+        shared = self.sets[one] & self.sets[other]
+        return self.order[shared.bit_length() - 1]
