@@ -14,7 +14,6 @@ from pflow_lower.template.parser import (
     grammar_text,
     may_hold_reference,
     parse_template,
-    print_template,
 )
 from pflow_lower.template.tables import GRAMMAR
 from pflow_lower.template.tree import (
@@ -412,6 +411,31 @@ def test_what_is_nearly_a_reference_is_text_with_a_warning(
 
 
 # --- Laws.
+
+
+def print_template(parts: Parts) -> str:
+    """Write parts as the text that `parse_template` reads them from again.
+
+    It works from the right, since `$<` needs its escape only where what follows
+    would make a reference of it.
+    """
+    written = ""
+    for part in reversed(parts):
+        if isinstance(part, Reference):
+            written = str(part) + written
+            continue
+        for character in reversed(part.text):
+            written = character + written
+            if written.startswith("${") or begins_with_reference(written):
+                written = "$" + written
+    return written
+
+
+def begins_with_reference(text: str) -> bool:
+    if not text.startswith("$<"):
+        return False
+    template, _ = parse_template(text)
+    return isinstance(template.parts[0], Reference)
 
 
 @given(PARTS)

@@ -1,4 +1,4 @@
-"""The text of templates: read into their parts, and written from them.
+"""Read the text of a template into its parts.
 
 Text:      Merge $<sum.results> as $${x} in ${style ?? "prose"}
 Template:  Text("Merge "), Reference(sum.results), Text(" as ${x} in "),
@@ -119,27 +119,6 @@ def parse_template(text: str) -> tuple[Template, tuple[Problem, ...]]:
     plain.append(text[done:])
     flush()
     return Template(text, tuple(parts)), tuple(problems)
-
-
-def print_template(parts: tuple[Text | Reference, ...]) -> str:
-    """Write parts as the text that `parse_template` reads them from again.
-
-    It works from the right, since `$<` needs its escape only where what follows
-    would make a reference of it.
-    """
-    written = ""
-    for part in reversed(parts):
-        if isinstance(part, Reference):
-            written = str(part) + written
-            continue
-        for character in reversed(part.text):
-            written = character + written
-            if written.startswith("${") or (
-                written.startswith("$<")
-                and isinstance(_reference_at(written, 0), Reference)
-            ):
-                written = "$" + written
-    return written
 
 
 def _reference_at(text: str, start: int) -> "Reference | _Malformed":
