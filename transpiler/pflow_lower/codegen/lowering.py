@@ -10,7 +10,6 @@ bound: an unbound one here is a bug.
 """
 
 import re
-from collections.abc import Iterable
 
 from pflow_lower.codegen.names import Names
 from pflow_lower.ir.workflow import (
@@ -18,15 +17,20 @@ from pflow_lower.ir.workflow import (
     GeneratedStep,
     LoweredWorkflow,
     Object,
-    Step,
     Workflow,
 )
 
 
 def lower(workflow: Workflow, module_name: str) -> LoweredWorkflow:
     """Return the workflow as a plain DAG, its batch nodes in module `module_name`."""
+    names = Names()
     return LoweredWorkflow(
-        nodes=tuple(_lower_nodes(workflow.nodes, module_name)),
+        nodes=tuple(
+            _lower_batch(node, module_name, names.class_name(node.id))
+            if isinstance(node, BatchStep)
+            else node
+            for node in workflow.nodes
+        ),
         edges=workflow.edges,
         start=workflow.start,
         resolution=workflow.resolution,
@@ -44,17 +48,6 @@ def module_name(name: str) -> str:
     """
     stem = re.sub(r"[^A-Za-z0-9_]", "_", name)
     return f"{'_' if stem[:1].isdigit() else ''}{stem}_lowered"
-
-
-def _lower_nodes(
-    nodes: Iterable[Step | BatchStep], module: str
-) -> Iterable[Step | GeneratedStep]:
-    names = Names()
-    for node in nodes:
-        if isinstance(node, BatchStep):
-            yield _lower_batch(node, module, names.class_name(node.id))
-        else:
-            yield node
 
 
 def _lower_batch(node: BatchStep, module: str, class_name: str) -> GeneratedStep:
