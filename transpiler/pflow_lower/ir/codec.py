@@ -9,7 +9,7 @@ comes out as it was written, with the same keys in the same order, except `$sche
 """
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pflow_lower.diagnostics import Code, Diagnostic, report
 from pflow_lower.ir.fields import (
@@ -70,7 +70,7 @@ _OF_WORKFLOW: Mapping[str, Reader] = {
     "start_node": filled,
     "inputs": read_object,
     "outputs": read_object,
-    "template_resolution_mode": choice(Resolution),
+    "template_resolution_mode": choice(get_args(Resolution)),
 }
 
 _CARRIED: Mapping[type[Any], Mapping[str, Reader]] = {

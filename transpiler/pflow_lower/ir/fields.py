@@ -10,12 +10,14 @@ the right type and range and refuses every other one. Why a value is refused is 
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, fields
 from math import inf
-from typing import Any, Literal, NamedTuple, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 from pflow_lower.source.positions import JSON
+
+_T = TypeVar("_T")
 
 Reader: TypeAlias = Callable[[JSON], Any]
 """Returns a value that the key may have; raises Refused for every other one."""
@@ -90,32 +92,21 @@ def _read_fields(record: type[Any]) -> Keys:
     return Keys(keys, frozenset(required))
 
 
-def read_object(value: JSON) -> dict[str, JSON]:
-    """Read an object."""
-    if isinstance(value, dict):
-        return value
-    raise Refused
+def instance_of(kind: type[_T]) -> Callable[[JSON], _T]:
+    """Return the reader of a value of one JSON type."""
+
+    def read(value: JSON) -> _T:
+        if isinstance(value, kind):
+            return value
+        raise Refused
+
+    return read
 
 
-def read_array(value: JSON) -> list[JSON]:
-    """Read an array."""
-    if isinstance(value, list):
-        return value
-    raise Refused
-
-
-def boolean(value: JSON) -> bool:
-    """Read a boolean."""
-    if isinstance(value, bool):
-        return value
-    raise Refused
-
-
-def string(value: JSON) -> str:
-    """Read a string, which may be empty."""
-    if isinstance(value, str):
-        return value
-    raise Refused
+read_object: Callable[[JSON], dict[str, JSON]] = instance_of(dict)
+read_array: Callable[[JSON], list[JSON]] = instance_of(list)
+boolean = instance_of(bool)
+string = instance_of(str)
 
 
 def filled(value: JSON) -> str:
@@ -165,9 +156,8 @@ def number(
     return read
 
 
-def choice(literal: Any) -> Reader:
-    """Return the reader of one of the strings of a `Literal` type."""
-    choices = frozenset(get_args(literal))
+def choice(choices: Collection[str]) -> Reader:
+    """Return the reader of one of several strings."""
 
     def read(value: JSON) -> str:
         if isinstance(value, str) and value in choices:

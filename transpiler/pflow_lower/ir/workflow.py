@@ -12,7 +12,7 @@ written in (`keys`), so that encoding gives it back; where it stands
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from pflow_lower.ir.fields import (
     Refused,
@@ -134,6 +134,7 @@ _EXCEPTION = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*"
 
 _time_limit = number(most=LONGEST, above=0)
 _exception = matching(_EXCEPTION)
+_jitter = choice(get_args(Jitter))
 _status = integer(400, 599)
 
 
@@ -154,13 +155,6 @@ def _items(value: JSON) -> JSON:
             return value
         case dict() if len(value) == 1 and value.keys() <= STREAMS.keys():
             return {form: filled(path) for form, path in value.items()}
-    raise Refused
-
-
-def _input_type(value: JSON) -> str:
-    """Read the declared type of an input."""
-    if isinstance(value, str) and value in INPUT_TYPES:
-        return value
     raise Refused
 
 
@@ -188,7 +182,7 @@ class Retry(Record):
     wait: float = field(default=0, metadata=reads(number(0, LONGEST), unset=0))
     backoff: float = field(default=1, metadata=reads(number(1, LONGEST), unset=1))
     max_wait: float | None = field(default=None, metadata=reads(number(0, LONGEST)))
-    jitter: Jitter = field(default="none", metadata=reads(choice(Jitter), unset="none"))
+    jitter: Jitter = field(default="none", metadata=reads(_jitter, unset="none"))
     on: tuple[str | int, ...] | None = field(default=None, metadata=reads(_failures))
 
 
@@ -214,7 +208,7 @@ class Batch(Record):
     parallel: bool = field(default=False, metadata=reads(boolean, is_setting=False))
     max_concurrent: int = field(default=10, metadata=reads(integer(1, 100)))
     error_handling: ErrorHandling = field(
-        default="fail_fast", metadata=reads(choice(ErrorHandling))
+        default="fail_fast", metadata=reads(choice(get_args(ErrorHandling)))
     )
     tolerated_failure_count: int | None = field(
         default=None, metadata=reads(integer(0))
@@ -288,7 +282,7 @@ class Input(Record):
     """A value that the workflow is given; `default` is None where it has none."""
 
     name: str
-    type: str | None = field(default=None, metadata=reads(_input_type))
+    type: str | None = field(default=None, metadata=reads(choice(INPUT_TYPES)))
     required: bool = field(default=True, metadata=reads(boolean))
     default: Value | None = field(default=None, metadata=reads(freeze))
     stdin: bool = field(default=False, metadata=reads(boolean))
