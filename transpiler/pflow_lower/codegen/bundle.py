@@ -117,7 +117,8 @@ class _Contents:
     def _add(self, unit: str, importer: str) -> list[str]:
         """Add a module or a package; return which of its files are Python source."""
         if _top(unit) == _US:
-            found = _own_files(unit)
+            files = (name for name in _files_of(unit) if (_ROOT / name).is_file())
+            found = {name: (_ROOT / name).read_bytes() for name in files}
         else:
             found = self._find(unit)
             # All that the runtime needs is PocketFlow: other packages are optional.
@@ -150,12 +151,6 @@ class _Contents:
         return {
             name: file.read_bytes() for name, file in files.items() if file.is_file()
         }
-
-
-def _own_files(module: str) -> dict[str, bytes]:
-    """Return the file of a module of this package, if there is such a module."""
-    found = (name for name in _files_of(module) if (_ROOT / name).is_file())
-    return {name: (_ROOT / name).read_bytes() for name in found}
 
 
 def _files_of(module: str) -> tuple[str, str]:

@@ -55,7 +55,9 @@ class ShellNode(AsyncBuiltinNode):
         strip_newline = params.flag(given, "strip_newline", default=True)
         ending = await process.run(_command(given), params.seconds(given))
         if ending.status != 0 and not ignore_errors:
-            raise CommandError(_failure(ending))
+            quoted = _last_words(ending.stderr) or _last_words(ending.stdout)
+            how = process.status(ending)
+            raise CommandError(f"the command {how}: {quoted or '(no output)'}")
         stdout = ending.stdout.decode("utf-8", "surrogateescape")
         # splitlines() would break lines at U+2028 and a dozen others, too.
         lines = [line.removesuffix("\r") for line in stdout.split("\n")]
@@ -101,11 +103,6 @@ def _environment(added: Mapping[str, object]) -> dict[str, str]:
         params.passable(name, "env")
         environment[name] = params.passable(as_text(value), f"env.{name}")
     return environment
-
-
-def _failure(ending: process.Ending) -> str:
-    quoted = _last_words(ending.stderr) or _last_words(ending.stdout)
-    return f"the command {process.status(ending)}: {quoted or '(no output)'}"
 
 
 def _last_words(output: bytes) -> str:
