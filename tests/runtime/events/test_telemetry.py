@@ -18,7 +18,7 @@ from opentelemetry.trace import StatusCode
 from pflow_lower.runtime import Event
 from pflow_lower.runtime.errors import RunError
 from pflow_lower.runtime.events.delivery import Events
-from pflow_lower.runtime.events.telemetry import spans
+from pflow_lower.runtime.events.telemetry import Spans
 
 PATIENCE = 60
 """Seconds after which something that should happen counts as never happening."""
@@ -50,7 +50,7 @@ def event(kind: str, after: float, index: int | None = None, **fields: Any) -> E
 
 
 def told(*emitted: Event) -> None:
-    events = Events([spans()])
+    events = Events([Spans()])
     for each in emitted:
         events.emit(each)
     events.close()
@@ -254,9 +254,9 @@ def test_without_a_provider_nothing_happens() -> None:
         from pflow_lower.runtime import BatchFinished, BatchStarted, HeldBack
         from pflow_lower.runtime import ItemFailed, ItemRetried, ItemStarted
         from pflow_lower.runtime.events.delivery import Events
-        from pflow_lower.runtime.events.telemetry import spans
+        from pflow_lower.runtime.events.telemetry import Spans
 
-        events = Events([spans()])
+        events = Events([Spans()])
         events.emit(BatchStarted("sum", 1.0, 1, total=1))
         events.emit(ItemStarted("sum", 2.0, 1, 0, 1))
         events.emit(ItemRetried("sum", 3.0, 1, 0, 1, "no", "OSError", wait=0.5))
@@ -280,5 +280,5 @@ def test_without_the_api_it_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
     with pytest.raises(RunError) as raised:
-        spans()
+        Spans()
     assert str(raised.value) == "spans need an extra: pip install 'pflow-lower[otel]'"

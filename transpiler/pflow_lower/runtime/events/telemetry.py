@@ -1,6 +1,6 @@
 """`spans`: the batches of a run and their items as OpenTelemetry spans."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pflow_lower.runtime.errors import RunError
 from pflow_lower.runtime.events.event import (
@@ -24,16 +24,6 @@ if TYPE_CHECKING:
 _FLUSH_MILLISECONDS = 5000
 
 
-def spans() -> "Spans":
-    """Return a listener that makes spans; raise RunError if the extra is missing."""
-    try:
-        return Spans()
-    except ImportError as error:
-        raise RunError(
-            "spans need an extra: pip install 'pflow-lower[otel]'"
-        ) from error
-
-
 class Spans:
     """A listener that makes a span of each batch, and a child span of each item.
 
@@ -50,12 +40,16 @@ class Spans:
 
     or, in Python, by `opentelemetry.trace.set_tracer_provider` before the run.
 
-    Raises ImportError if opentelemetry-api is not installed.
+    Raises RunError if the extra is not installed.
     """
 
     def __init__(self) -> None:
-        from opentelemetry import trace
-
+        try:
+            from opentelemetry import trace
+        except ImportError as error:
+            raise RunError(
+                "spans need an extra: pip install 'pflow-lower[otel]'"
+            ) from error
         self._tracer = trace.get_tracer("pflow_lower")
         self._batches: dict[tuple[str, int], _Batch] = {}
 
@@ -67,8 +61,6 @@ class Spans:
             self._batches[key] = self._batch(event)
         elif (batch := self._batches.get(key)) is not None:
             self._change(batch, event)
-            if isinstance(event, BatchFinished):
-                self._end(key, event.time)
 
     def close(self) -> None:
         """End the spans of what did not finish, and have all spans exported.
@@ -91,12 +83,20 @@ class Spans:
             case ItemFinished() | ItemFailed():
                 # An item of the journal did not start.
                 span = batch.items.pop(event.index, None) or self._item(batch, event)
-                _describe_end(span, event)
+                if event.attempt is not None:
+                    span.set_attribute("pflow.attempts", event.attempt)
+                if isinstance(event, ItemFailed):
+                    _fail(span, event.error, event.type)
                 span.end(_nanoseconds(event.time))
             case ItemRetried() | HeldBack():
                 _add_event(batch.items.get(event.index, batch.span), event)
             case BatchFinished():
-                _count(batch.span, event)
+                batch.span.set_attribute("pflow.count", event.count)
+                batch.span.set_attribute("pflow.success_count", event.success_count)
+                batch.span.set_attribute("pflow.error_count", event.error_count)
+                if event.error is not None:
+                    _fail(batch.span, event.error, event.type)
+                self._end((event.node_id, event.batch), event.time)
 
     def _batch(self, event: BatchStarted) -> "_Batch":
         from opentelemetry.trace import set_span_in_context
@@ -109,7 +109,7 @@ class Spans:
             attributes=attributes,
             start_time=_nanoseconds(event.time),
         )
-        return _Batch(span, set_span_in_context(span))
+        return _Batch(span, set_span_in_context(span), {})
 
     def _item(
         self, batch: "_Batch", event: ItemStarted | ItemFinished | ItemFailed
@@ -134,38 +134,20 @@ class Spans:
             batch.span.end(_nanoseconds(time))
 
 
-class _Batch:
+class _Batch(NamedTuple):
     """The span of a batch, and those of its items that are open, by their index."""
 
-    def __init__(self, span: "Span", context: "Context") -> None:
-        self.span = span
-        self.context = context
-        self.items: dict[int, Span] = {}
+    span: "Span"
+    context: "Context"
+    items: "dict[int, Span]"
 
 
-def _describe_end(span: "Span", event: ItemFinished | ItemFailed) -> None:
-    """Record how an item ended."""
-    if event.attempt is not None:
-        span.set_attribute("pflow.attempts", event.attempt)
-    if isinstance(event, ItemFailed):
-        _fail(span, event)
-
-
-def _count(span: "Span", event: BatchFinished) -> None:
-    """Record how a batch ended."""
-    span.set_attribute("pflow.count", event.count)
-    span.set_attribute("pflow.success_count", event.success_count)
-    span.set_attribute("pflow.error_count", event.error_count)
-    if event.error is not None:
-        _fail(span, event)
-
-
-def _fail(span: "Span", event: ItemFailed | BatchFinished) -> None:
+def _fail(span: "Span", error: str, kind: str | None) -> None:
     from opentelemetry.trace import StatusCode
 
-    span.set_status(StatusCode.ERROR, _text(event.error))
-    if event.type is not None:
-        span.set_attribute("error.type", event.type)
+    span.set_status(StatusCode.ERROR, _text(error))
+    if kind is not None:
+        span.set_attribute("error.type", kind)
 
 
 def _add_event(span: "Span", event: ItemRetried | HeldBack) -> None:
@@ -178,9 +160,9 @@ def _add_event(span: "Span", event: ItemRetried | HeldBack) -> None:
     span.add_event(event.kind, told, _nanoseconds(event.time))
 
 
-def _text(message: str | None) -> str | None:
+def _text(message: str) -> str:
     """Escape lone surrogates, which exporters cannot send."""
-    return None if message is None else to_utf8(message).decode()
+    return to_utf8(message).decode()
 
 
 def _nanoseconds(time: float) -> int:

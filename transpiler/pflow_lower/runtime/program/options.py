@@ -67,9 +67,9 @@ def listeners(options: argparse.Namespace) -> Iterator[OnEvent]:
     if (bars := progress(options.progress, sys.stderr)) is not None:
         yield bars
     if options.otel:
-        from pflow_lower.runtime.events.telemetry import spans
+        from pflow_lower.runtime.events.telemetry import Spans
 
-        yield spans()
+        yield Spans()
 
 
 def _described(each: Input) -> str:
