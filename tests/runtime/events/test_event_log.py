@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pflow_lower.runtime.errors import RunError
 from pflow_lower.runtime.events.delivery import Events
 from pflow_lower.runtime.events.event import (
     BatchFinished,
@@ -23,7 +24,7 @@ from pflow_lower.runtime.events.event import (
     ItemFinished,
     ItemStarted,
 )
-from pflow_lower.runtime.events.event_log import EventLog, EventLogError
+from pflow_lower.runtime.events.event_log import EventLog
 
 PATIENCE = 60
 """Seconds after which something that should happen counts as never happening."""
@@ -118,19 +119,19 @@ def test_a_line_that_was_cut_off_does_not_spoil_the_next_one(tmp_path: Path) -> 
 
 
 def test_where_it_cannot_be_opened_the_message_names_the_path(tmp_path: Path) -> None:
-    with pytest.raises(EventLogError) as raised:
+    with pytest.raises(RunError) as raised:
         EventLog(tmp_path)
     assert str(raised.value) == f'cannot write events to "{tmp_path}": Is a directory'
     (tmp_path / "file").touch()
-    with pytest.raises(EventLogError, match=r'to ".*file/x": (Not a dir|File exists)'):
+    with pytest.raises(RunError, match=r'to ".*file/x": (Not a dir|File exists)'):
         EventLog(tmp_path / "file" / "x")
-    with pytest.raises(EventLogError, match="null byte"):
+    with pytest.raises(RunError, match="null byte"):
         EventLog("\0")
 
 
 def test_a_folder_that_takes_no_files_is_an_error() -> None:
     # Not even root may make a file there.
-    with pytest.raises(EventLogError, match=r"Permission denied|Read-only file"):
+    with pytest.raises(RunError, match=r"Permission denied|Read-only file"):
         EventLog("/sys/events.jsonl")
 
 

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from pflow_lower.runtime.events.event import Event
 from pflow_lower.support.threads import start_thread
@@ -66,34 +66,26 @@ class Events:
             try:
                 event = self._queue.get(timeout=timeout)
             except Empty:
-                self._call_all("flush")
+                self._call("flush")
                 timeout = None
                 continue
             if event is None:
                 break
-            for listener in self._listeners:
-                self._call(listener, listener, event)
+            self._call(None, event)
             timeout = QUIET
-        self._call_all("close")
+        self._call("close")
 
-    def _call_all(self, name: str) -> None:
+    def _call(self, name: str | None, *given: object) -> None:
+        """Call each listener, or its method `name` if it has one."""
         for listener in self._listeners:
-            self._call(listener, _call_method, listener, name)
-
-    def _call(
-        self, listener: OnEvent, call: Callable[..., object], *given: object
-    ) -> None:
-        try:
-            call(*given)
-        except BaseException as error:
-            if id(listener) not in self._blamed:
-                self._blamed.add(id(listener))
-                _log(listener, error)
-
-
-def _call_method(listener: OnEvent, name: str) -> None:
-    if callable(method := getattr(listener, name, None)):
-        method()
+            try:
+                call: Any = getattr(listener, name, None) if name else listener
+                if name is None or callable(call):
+                    call(*given)
+            except BaseException as error:
+                if id(listener) not in self._blamed:
+                    self._blamed.add(id(listener))
+                    _log(listener, error)
 
 
 def _log(listener: OnEvent, error: BaseException) -> None:

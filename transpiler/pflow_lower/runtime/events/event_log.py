@@ -25,10 +25,6 @@ _encode = JSONEncoder(
 ).encode
 
 
-class EventLogError(RunError):
-    """The file for the events cannot be opened."""
-
-
 class EventLog:
     """A listener that adds each event to a file, as one JSON object a line.
 
@@ -38,7 +34,7 @@ class EventLog:
     line. A failed write is logged, and nothing more is written.
 
     Missing directories are created, and the contents of the file stay. Raises
-    EventLogError if it cannot be opened.
+    RunError if it cannot be opened.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -49,7 +45,7 @@ class EventLog:
             os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
             self._file = FileIO(self.path, "ab")
         except (OSError, ValueError) as error:  # a null byte is a ValueError
-            raise EventLogError(self._message(error)) from error
+            raise RunError(self._message(error)) from error
         if _ends_within_line(self.path):
             self._lines.append(b"\n")
 
@@ -67,15 +63,18 @@ class EventLog:
 
     def flush(self) -> None:
         """Write what is not written yet."""
-        data = memoryview(b"".join(self._lines))
+        data = b"".join(self._lines)
         self._lines.clear()
-        rest = data
+        written = 0
         try:
-            while rest:
-                rest = rest[self._file.write(rest) :]
+            while written < len(data):
+                written += self._file.write(memoryview(data)[written:])
         except (OSError, ValueError) as error:
             logger.error("%s; the events end here", self._message(error))
-            self._take_back(data[: len(data) - len(rest)])
+            half = written - (data.rfind(b"\n", 0, written) + 1)
+            with suppress(OSError):  # a pipe cannot be cut
+                size = os.fstat(self._file.fileno()).st_size
+                os.truncate(self._file.fileno(), size - half)
             self._file.close()
 
     def close(self) -> None:
@@ -83,13 +82,6 @@ class EventLog:
         if not self._file.closed:
             self.flush()
             self._file.close()
-
-    def _take_back(self, written: memoryview) -> None:
-        """Cut off a line that is in the file in part."""
-        half = len(written) - (bytes(written).rfind(b"\n") + 1)
-        with suppress(OSError):  # a pipe cannot be cut
-            size = os.fstat(self._file.fileno()).st_size
-            os.truncate(self._file.fileno(), size - half)
 
     def _message(self, error: Exception) -> str:
         reason = error.strerror if isinstance(error, OSError) else error
