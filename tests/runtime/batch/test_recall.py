@@ -24,7 +24,7 @@ from pflow_lower.runtime import (
     WorkflowFlow,
     run_flow,
 )
-from pflow_lower.runtime.journal.journal import JournalError
+from pflow_lower.runtime.journal.errors import JournalError
 
 both_kinds = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from profiles import scaled
 
-from pflow_lower.runtime.journal.journal import Journal, JournalError
+from pflow_lower.runtime.journal.errors import JournalError
+from pflow_lower.runtime.journal.journal import Journal
 
 ITEMS = 150
 

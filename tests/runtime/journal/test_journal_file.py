@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from pflow_lower.runtime.journal.journal import Journal, JournalError
+from pflow_lower.runtime.journal.errors import JournalError
+from pflow_lower.runtime.journal.journal import Journal
 
 
 def fill(path: Path) -> None:

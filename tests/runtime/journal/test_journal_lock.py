@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pflow_lower.runtime.journal.journal import Journal, JournalError
+from pflow_lower.runtime.journal.errors import JournalError
+from pflow_lower.runtime.journal.journal import Journal
 
 PATIENCE = 60
 """Seconds after which something that should happen counts as never happening."""
@@ -44,7 +45,8 @@ def holder(path: Path) -> Iterator["subprocess.Popen[str]"]:
 
 RIVAL = """
 import os, sys
-from pflow_lower.runtime.journal.journal import Journal, JournalError
+from pflow_lower.runtime.journal.errors import JournalError
+from pflow_lower.runtime.journal.journal import Journal
 path, marker = sys.argv[1:]
 wins = 0
 while wins < 15:

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pflow_lower.runtime.journal.journal import JournalError, decode, digest, encode
+from pflow_lower.runtime.journal.errors import JournalError
+from pflow_lower.runtime.journal.values import decode, digest, encode
 
 texts = st.text(st.characters(), max_size=8)  # lone surrogates among them
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | texts
@@ -130,7 +131,7 @@ class TestDigest:
 
     def test_is_the_same_in_other_processes(self) -> None:
         program = (
-            "from pflow_lower.runtime.journal.journal import digest\n"
+            "from pflow_lower.runtime.journal.values import digest\n"
             "words = {'a', 'b', 'c', 'd', 'e'}\n"
             "print(digest({'of': [words, frozenset(words)], 'by': {1.5: None}}))"
         )

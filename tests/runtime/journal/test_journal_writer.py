@@ -18,14 +18,16 @@ from pathlib import Path
 import pytest
 from profiles import scaled
 
-from pflow_lower.runtime.journal.journal import Journal, JournalError
+from pflow_lower.runtime.journal.errors import JournalError
+from pflow_lower.runtime.journal.journal import Journal
 
 PATIENCE = 60
 """Seconds after which something that should happen counts as never happening."""
 
 PRELUDE = """
 import os, sys, threading
-from pflow_lower.runtime.journal.journal import Journal, JournalError
+from pflow_lower.runtime.journal.errors import JournalError
+from pflow_lower.runtime.journal.journal import Journal
 path = sys.argv[1]
 """
 

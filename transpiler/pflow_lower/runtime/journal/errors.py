@@ -1,5 +1,9 @@
 """What is wrong with a journal, and what to do about it."""
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from pflow_lower.runtime.errors import RunError
 
 
@@ -45,13 +49,18 @@ def damaged(path: str, found: str) -> JournalError:
     return failed(path, f"{_DAMAGED} ({' '.join(found.split())})")
 
 
-def explained(path: str, error: Exception) -> JournalError:
-    """Return the error that explains one of SQLite or of the system."""
-    if isinstance(error, BlockingIOError):
-        return failed(path, _IN_USE)
-    if isinstance(error, OSError):
-        return failed(path, f"{_NOT_OPENED} ({error.strerror})")
-    # SQLITE_IOERR_WRITE is a SQLITE_IOERR.
-    name = getattr(error, "sqlite_errorname", "")
-    advice = _ADVICE.get("_".join(name.split("_")[:2]), "cannot be used")
-    return failed(path, f"{advice} ({' '.join(str(error).split())})")
+@contextmanager
+def explaining(path: str) -> Iterator[None]:
+    """Explain the errors of SQLite and of the system."""
+    try:
+        yield
+    except BlockingIOError as error:
+        raise failed(path, _IN_USE) from error
+    except OSError as error:
+        raise failed(path, f"{_NOT_OPENED} ({error.strerror})") from error
+    except (sqlite3.Error, UnicodeError) as error:
+        # SQLITE_IOERR_WRITE is a SQLITE_IOERR.
+        name = getattr(error, "sqlite_errorname", "")
+        advice = _ADVICE.get("_".join(name.split("_")[:2]), "cannot be used")
+        reason = " ".join(str(error).split())
+        raise failed(path, f"{advice} ({reason})") from error

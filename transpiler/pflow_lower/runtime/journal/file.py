@@ -12,12 +12,7 @@ from contextlib import ExitStack, suppress
 from threading import Lock
 from typing import Final, NamedTuple
 
-from pflow_lower.runtime.journal.errors import (
-    JournalError,
-    damaged,
-    explained,
-    failed,
-)
+from pflow_lower.runtime.journal.errors import damaged, explaining, failed
 from pflow_lower.runtime.journal.lock import FileLock
 
 APPLICATION_ID: Final = int.from_bytes(b"pflj")
@@ -82,78 +77,50 @@ class JournalFile:
     JournalError, also in a forked process.
     """
 
-    def __init__(
-        self,
-        path: str,
-        lock: FileLock,
-        writer: sqlite3.Connection,
-        reader: sqlite3.Connection,
-    ) -> None:
-        self._path = path
-        self._lock = lock
-        self._writer = writer
-        self._reader = reader
-        self._reading = Lock()
-        self._closed = False
-        self._process = os.getpid()
-        self._database: str = os.path.realpath(path)
-        self._files = self._found()
-
-    @classmethod
-    def open(cls, path: str) -> "JournalFile":
+    def __init__(self, path: str) -> None:
         """Open the journal at `path`, or create one if there is none.
 
         An empty file counts as none; any other file that is not a journal is left
         alone. The whole file is read to find damage: that takes a second for some
         gigabytes in the cache of the system, else as long as the disk needs.
         """
-        try:
-            return cls._open(path)
-        except (sqlite3.Error, OSError, UnicodeError) as error:
-            raise explained(path, error) from error
-
-    @classmethod
-    def _open(cls, path: str) -> "JournalFile":
-        with ExitStack() as undo:
-            database = _real_path(path)
-            lock = FileLock(f"{database}-lock")
-            undo.callback(lock.release)
+        self.path = path
+        self._reading = Lock()
+        self._closed = False
+        self._process = os.getpid()
+        with explaining(path), ExitStack() as undo:
+            self._database = _real_path(path)
+            self._lock = FileLock(f"{self._database}-lock")
+            undo.callback(self._lock.release)
             # Only now: closing a file ends the locks that the process has on it.
-            _check_header(path, database)
-            writer = _connect(database)
-            undo.callback(writer.close)
-            _prepare(path, writer)
-            reader = _connect(database)
-            undo.callback(reader.close)
-            reader.text_factory = bytes
-            journal_file = cls(path, lock, writer, reader)
+            _check_header(path, self._database)
+            self._writer = _connect(self._database)
+            undo.callback(self._writer.close)
+            _prepare(path, self._writer)
+            self._reader = _connect(self._database)
+            undo.callback(self._reader.close)
+            self._reader.text_factory = bytes
+            self._files = self._found()
             undo.pop_all()
-        return journal_file
 
     def read(self, sql: str, *cells: Cell) -> tuple[bytes | int | None, ...] | None:
         """Return the first row that a query finds, texts as bytes; None for none."""
         self.check_process()
         row: tuple[bytes | int | None, ...] | None
-        try:
-            with self._reading:
-                if self._closed:
-                    raise self.error("is closed")
-                row = self._reader.execute(sql, cells).fetchone()
-        except (sqlite3.Error, UnicodeError) as error:
-            raise explained(self._path, error) from error
+        with explaining(self.path), self._reading:
+            if self._closed:
+                raise failed(self.path, "is closed")
+            row = self._reader.execute(sql, cells).fetchone()
         return row
 
     def write(self, writes: Sequence[Write]) -> None:
         """Run all statements in one transaction; return when they are on the disk."""
-        try:
-            with self._writer:  # commits, or rolls back
-                self._writer.execute("BEGIN IMMEDIATE")
-                for sql, cells in writes:
-                    self._writer.execute(sql, cells)
-        except (sqlite3.Error, UnicodeError) as error:
-            raise explained(self._path, error) from error
+        with explaining(self.path), self._writer:  # commits, or rolls back
+            self._writer.execute("BEGIN IMMEDIATE")
+            for sql, cells in writes:
+                self._writer.execute(sql, cells)
         if self._found() != self._files:
-            raise self.error("was moved or deleted while it was in use")
+            raise failed(self.path, "was moved or deleted while it was in use")
 
     def close(self) -> None:
         """Close, leaving a single file that any reader of SQLite databases can read.
@@ -173,15 +140,9 @@ class JournalFile:
     def check_process(self) -> None:
         """Raise JournalError in a process forked from the one that opened it."""
         if os.getpid() != self._process:
-            raise self.error("belongs to the process that this one was forked from")
-
-    def damaged(self, found: str) -> JournalError:
-        """Return the error about damage in this journal."""
-        return damaged(self._path, found)
-
-    def error(self, what: str) -> JournalError:
-        """Return the error about this journal; `what` follows its name."""
-        return failed(self._path, what)
+            raise failed(
+                self.path, "belongs to the process that this one was forked from"
+            )
 
     def _found(self) -> list[tuple[int, int]]:
         """Return which files the paths of the journal lead to."""

@@ -2,16 +2,11 @@
 
 import os
 from concurrent.futures import Future
-from types import TracebackType
 from typing import Final, Self
 
-from pflow_lower.runtime.journal.errors import JournalError
 from pflow_lower.runtime.journal.file import JournalFile
 from pflow_lower.runtime.journal.rows import BATCHES, ITEMS, STEPS, now
-from pflow_lower.runtime.journal.values import decode, digest, encode
 from pflow_lower.runtime.journal.writer import Writer
-
-__all__ = ["BatchJournal", "Journal", "JournalError", "decode", "digest", "encode"]
 
 _SUCCEEDED: Final = "succeeded"
 _FAILED: Final = "failed"
@@ -39,7 +34,7 @@ class Journal:
         to, another run uses the journal, or the file is not a journal, is damaged or
         was written by a newer version. Such a file is left alone.
         """
-        file = JournalFile.open(os.fspath(path))
+        file = JournalFile(os.fspath(path))
         try:
             return cls(file)
         except BaseException:
@@ -49,12 +44,7 @@ class Journal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -120,9 +110,7 @@ class BatchJournal:
         None if it did not, or did with params of another digest.
         """
         row = self._find(key)
-        if row is None or row[1:3] != [digest, _SUCCEEDED]:
-            return None
-        return row[3]
+        return row[3] if row and row[1:3] == [digest, _SUCCEEDED] else None
 
     def known(self, key: str, digest: str) -> bool:
         """Return whether an item of this key finished, but with other params.

@@ -11,10 +11,8 @@ from datetime import UTC, datetime
 from typing import Final
 from zlib import crc32
 
+from pflow_lower.runtime.journal.errors import damaged
 from pflow_lower.runtime.journal.file import Cell, JournalFile, Write
-
-_UTF8: Final = "utf-8"
-_ANY: Final = "surrogatepass"
 
 
 class Table:
@@ -50,8 +48,9 @@ class Table:
         *cells, checksum = row
         found = [cell if isinstance(cell, bytes) else b"" for cell in cells]
         if checksum != _checksum([*map(_bytes, keys), *found]):
-            raise file.damaged(f"the row of {', '.join(map(reprlib.repr, keys))}")
-        return [str(text, _UTF8, _ANY) for text in found]
+            row_name = ", ".join(map(reprlib.repr, keys))
+            raise damaged(file.path, f"the row of {row_name}")
+        return [str(text, "utf-8", "surrogatepass") for text in found]
 
     def write(
         self, keys: tuple[str, ...], texts: tuple[str, ...], *others: Cell
@@ -89,7 +88,7 @@ def _cell(text: str) -> str | bytes:
 
 
 def _bytes(text: str) -> bytes:
-    return text.encode(_UTF8, _ANY)
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _checksum(texts: Iterable[bytes]) -> int:

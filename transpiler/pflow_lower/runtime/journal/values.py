@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from json.encoder import encode_basestring
 from typing import Any, Final
 
 from pflow_lower.runtime.journal.errors import JournalError
@@ -14,7 +13,6 @@ _BITS: Final = 2048
 """How many bits an int may have: Python refuses to read one of very many digits."""
 
 _SCALARS: Final = frozenset({str, float, bool, type(None)})
-_CONSTANTS: Final = {None: "null", True: "true", False: "false"}
 _UNORDERED: Final = (set, frozenset)
 
 _JSON: Final = json.JSONEncoder(
@@ -77,10 +75,8 @@ def _canonical(value: Any, depth: int) -> str:
     The exact type decides: a subclass may be anything.
     """
     kind = type(value)
-    if kind is str:
-        return encode_basestring(value)
-    if value is None or kind is bool:
-        return _CONSTANTS[value]
+    if kind is str or kind is bool or value is None:
+        return _JSON.encode(value)
     if kind is float or (kind is int and value.bit_length() <= _BITS):
         return repr(value)
     if depth == 0:
@@ -100,7 +96,7 @@ def _canonical(value: Any, depth: int) -> str:
             texts.sort()
         name = "" if kind is list else f"!{kind.__name__}"
         return f"{name}[{','.join(texts)}]"
-    return f"!{kind.__qualname__}{encode_basestring(_shown(value))}"
+    return f"!{kind.__qualname__}{_JSON.encode(_shown(value))}"
 
 
 def _shown(value: object) -> str:

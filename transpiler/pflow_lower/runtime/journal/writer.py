@@ -10,7 +10,7 @@ from contextlib import suppress
 from threading import Condition
 
 from pflow_lower.runtime.errors import describe
-from pflow_lower.runtime.journal.errors import JournalError
+from pflow_lower.runtime.journal.errors import JournalError, failed
 from pflow_lower.runtime.journal.file import JournalFile, Write
 from pflow_lower.support.threads import start_thread
 
@@ -45,15 +45,13 @@ class Writer:
         future.set_running_or_notify_cancel()
         try:
             self._file.check_process()
-        except JournalError as error:
-            future.set_exception(error)
-            return future
-        with self._changed:
-            if not self._closing:
+            with self._changed:
+                if self._closing:
+                    raise failed(self._file.path, "is closed")
                 self._waiting.append((write, future))
                 self._changed.notify()
-                return future
-        future.set_exception(self._file.error("is closed"))
+        except JournalError as error:
+            future.set_exception(error)
         return future
 
     def close(self) -> None:
@@ -77,7 +75,8 @@ class Writer:
             # If this thread ever dies, nothing may wait for it forever.
             with self._changed:
                 self._closing = True
-            died = self._file.error("is closed: the thread that writes it has died")
+            what = "is closed: the thread that writes it has died"
+            died = failed(self._file.path, what)
             self._settle(self._waiting, str(died))
             self._file.close()
 
