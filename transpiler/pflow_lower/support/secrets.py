@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
@@ -40,14 +40,6 @@ _TELLING_HEADER = re.compile(
 )
 
 
-class _Shape(NamedTuple):
-    """Text that looks like a secret; it always contains `word`."""
-
-    word: str
-    pattern: re.Pattern[str]
-    masked: str | Callable[[re.Match[str]], str]
-
-
 def mask(text: str) -> str:
     """Return the text with `***` in place of every secret.
 
@@ -57,9 +49,9 @@ def mask(text: str) -> str:
         if form in text:
             text = text.replace(form, MASK)
     lowered = text.lower()
-    for shape in _SHAPES:
-        if shape.word in lowered:
-            text = shape.pattern.sub(shape.masked, text)
+    for word, pattern, masked in _SHAPES:
+        if word in lowered:
+            text = pattern.sub(masked, text)
     return text
 
 
@@ -130,18 +122,15 @@ class _Known:
     def forms(self) -> tuple[str, ...]:
         """Return the forms, the longest first."""
         if _environment() != self._environment:
-            self._gather()
+            with self._lock:
+                environment = dict(_environment())
+                telling = (
+                    value for name, value in os.environ.items() if _TELLING.search(name)
+                )
+                self._forms = _longest_first([*telling, *self._registered])
+                # Only now may others take the forms for those of this environment.
+                self._environment = environment
         return self._forms
-
-    def _gather(self) -> None:
-        with self._lock:
-            environment = dict(_environment())
-            telling = (
-                value for name, value in os.environ.items() if _TELLING.search(name)
-            )
-            self._forms = _longest_first([*telling, *self._registered])
-            # Only now may others take the forms for those of this environment.
-            self._environment = environment
 
 
 def _environment() -> Mapping[Any, Any]:
@@ -205,10 +194,14 @@ def _masked_basic(match: re.Match[str]) -> str:
     return f"{match['scheme']}{MASK}" if secret else match[0]
 
 
+_Masked = str | Callable[[re.Match[str]], str]
+
+
 def _shape(
-    word: str, pattern: str, masked: str | Callable[[re.Match[str]], str]
-) -> _Shape:
-    return _Shape(word, re.compile(pattern, re.IGNORECASE | re.VERBOSE), masked)
+    word: str, pattern: str, masked: _Masked
+) -> tuple[str, re.Pattern[str], _Masked]:
+    """Return what recognises text that looks like a secret and contains `word`."""
+    return word, re.compile(pattern, re.IGNORECASE | re.VERBOSE), masked
 
 
 _HEADER_VALUE = r"""
@@ -220,13 +213,8 @@ _HEADER_VALUE = r"""
 _SHAPES = (
     # Authorization: Basic dXNlcjpwYXNz, 'X-Api-Key': 'abc'
     *(
-        _shape(word, _HEADER_VALUE.format(name=name), rf"\g<name>\g<scheme>{MASK}")
-        for word, name in (
-            ("authorization", "authorization"),
-            ("api-key", "api-key"),
-            ("auth-token", "auth-token"),
-            ("access-token", "access-token"),
-        )
+        _shape(name, _HEADER_VALUE.format(name=name), rf"\g<name>\g<scheme>{MASK}")
+        for name in ("authorization", "api-key", "auth-token", "access-token")
     ),
     # Bearer xyz, but not: Bearer realm="x", Bearer authentication is needed
     _shape(
