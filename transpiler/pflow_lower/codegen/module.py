@@ -39,6 +39,7 @@ from pflow_lower.codegen.python import (
 from pflow_lower.ir.fields import keys_of
 from pflow_lower.ir.workflow import (
     Batch,
+    BatchStep,
     Edge,
     GeneratedStep,
     Input,
@@ -116,9 +117,7 @@ class _Emitter:
                 self.classes_of[node.id] = self.names.class_name(node.id)
 
     def imports(self) -> list[str]:
-        modules: dict[str, set[str]] = {
-            "pflow_lower.runtime": self.compiler.used,
-        }
+        modules = {"pflow_lower.runtime": self.compiler.used}
         for reference, name in self.imported.items():
             head = reference.name.partition(".")[0]
             clause = head if head == name else f"{head} as {name}"
@@ -126,42 +125,26 @@ class _Emitter:
         return [
             line
             for module in sorted(modules, key=str.lower)
-            for line in import_lines(module, modules[module])
+            for line in _import_lines(module, modules[module])
         ]
 
     def classes(self) -> Iterator[str]:
         for node in self.workflow.nodes:
-            if isinstance(node, GeneratedStep):
-                yield self._batch_class(node)
-            else:
-                yield self._step_class(node)
+            inner = node.inner if isinstance(node, GeneratedStep) else node
+            base = "BatchStep" if isinstance(inner, BatchStep) else "Step"
+            self.compiler.used.add(base)
+            lines = [f"class {self.classes_of[node.id]}({base}):"]
+            lines += self._identity(inner)
+            if isinstance(inner, BatchStep):
+                lines += self._settings(inner.batch)
+                lines += self._methods(inner.batch)
+            lines += self._params_for(inner)
+            yield "\n".join(lines)
 
     def functions(self) -> Iterator[str]:
         if self.workflow.outputs:
             yield self._outputs_for()
         yield self._build_flow()
-
-    def _step_class(self, node: Step) -> str:
-        self.compiler.used.add("Step")
-        return "\n".join(
-            [
-                f"class {self.classes_of[node.id]}(Step):",
-                *self._identity(node),
-                *self._params_for(node),
-            ]
-        )
-
-    def _batch_class(self, node: GeneratedStep) -> str:
-        self.compiler.used.update(("BatchStep", "Scope"))
-        return "\n".join(
-            [
-                f"class {self.classes_of[node.id]}(BatchStep):",
-                *self._identity(node.inner),
-                *self._settings(node.inner.batch),
-                *self._methods(node.inner.batch),
-                *self._params_for(node.inner),
-            ]
-        )
 
     def _identity(self, node: Step) -> Iterator[str]:
         yield statement("node_id = ", literal(node.id), INDENT)
@@ -171,9 +154,8 @@ class _Emitter:
         reference = self.catalog.reference(node.type)
         if reference is None:  # found by its name when the module runs
             return literal(node.type)
-        dot = reference.name.find(".")
-        rest = "" if dot < 0 else reference.name[dot:]
-        return self.imported[reference] + rest
+        _, dot, rest = reference.name.partition(".")
+        return self.imported[reference] + dot + rest
 
     def _settings(self, batch: Batch) -> Iterator[str]:
         for name, value in settings(batch, self.results).items():
@@ -182,6 +164,7 @@ class _Emitter:
             yield statement(f"{name} = ", value, INDENT)
 
     def _methods(self, batch: Batch) -> Iterator[str]:
+        self.compiler.used.add("Scope")
         for field, key in keys_of(Batch).by_name.values():
             value: Value | None = getattr(batch, field) if key.templates else None
             if value is not None:
@@ -253,7 +236,7 @@ def _edge(edge: Edge, variables: dict[str, str]) -> str:
     return f"{INDENT}{source} - {string(edge.action)} >> {target}"
 
 
-def import_lines(module: str, names: Iterable[str]) -> Iterator[str]:
+def _import_lines(module: str, names: Iterable[str]) -> Iterator[str]:
     """Write the import of some names; one with an `as` is a statement of its own."""
     ordered = sorted(names, key=_import_order)
     prefix = f"from {module} import "
