@@ -8,6 +8,8 @@ The meaning is that of `docs/language.md` § 2, the functions are those of
 `runtime/scope.py`.
 """
 
+from collections.abc import Iterator
+
 from pflow_lower.codegen.python import (
     Bracketed,
     Expression,
@@ -29,7 +31,6 @@ from pflow_lower.template.tree import (
     LiteralOperand,
     PathOperand,
     Reference,
-    Segment,
     Template,
     Text,
 )
@@ -69,8 +70,8 @@ class Compiler:
         if template.whole is not None:
             value = self.reference(template.whole, template.text)
             return self._call("decoded", value) if nested else value
-        if not any(template.references):
-            return literal("".join(_texts(template)))
+        if isinstance(template.parts[0], Text) and len(template.parts) == 1:
+            return literal(template.parts[0].text)
         parts: list[Expression] = []
         for part in template.parts:
             match part:
@@ -105,21 +106,13 @@ class Compiler:
         return call(function, *arguments)
 
 
-def _path(operand: PathOperand) -> tuple[Expression, ...]:
-    return (literal(operand.name), *map(_segment, operand.segments))
-
-
-def _segment(segment: Segment) -> Expression:
-    return (
-        group(_path(segment)) if isinstance(segment, PathOperand) else literal(segment)
-    )
+def _path(operand: PathOperand) -> Iterator[Expression]:
+    yield literal(operand.name)
+    for each in operand.segments:
+        yield group(_path(each)) if isinstance(each, PathOperand) else literal(each)
 
 
 def _literal(operand: LiteralOperand) -> Expression:
     if isinstance(operand.value, tuple):
         return "{}" if operand.is_object else "[]"
     return literal(operand.value)
-
-
-def _texts(template: Template) -> list[str]:
-    return [part.text for part in template.parts if isinstance(part, Text)]
