@@ -23,21 +23,36 @@ from pflow_lower.source.positions import JSON
 
 
 class Options(NamedTuple):
-    """What a lowering depends on besides the document."""
+    """What a lowering depends on besides the document.
+
+    Attributes:
+        name: The name of the workflow, from which the module gets its own.
+        results: The form of one result of a batch (docs/language.md § 3).
+        nodes: The import references of node types that are not built in.
+        strict: Whether warnings are errors.
+        ignore: The codes of warnings that are not reported.
+        folders: The folders in which the user's modules are searched, besides
+            `sys.path`.
+    """
 
     name: str = "workflow"
     results: ResultForm = "value"
     nodes: Mapping[str, ImportReference] = MappingProxyType({})
     strict: bool = False
-    """Whether warnings are errors."""
     ignore: frozenset[Code] = frozenset()
-    """The warnings that are not to be reported."""
     folders: tuple[str, ...] = ()
-    """Where the user's modules are looked for, besides `sys.path`."""
 
 
 class Artefacts(NamedTuple):
-    """What a workflow was lowered to: as IR, as a document and as a module."""
+    """The results of lowering a workflow.
+
+    Attributes:
+        before: The workflow as it was written.
+        after: The same workflow without batch nodes.
+        ir: The document of `after`.
+        module: The text of the generated Python module.
+        module_name: The name under which the document imports that module.
+    """
 
     before: Workflow
     after: LoweredWorkflow
@@ -51,9 +66,9 @@ def run_passes(
 ) -> tuple[Artefacts | None, tuple[Diagnostic, ...]]:
     """Lower a document.
 
-    Returns the artefacts, or None where the workflow has errors, and every
-    diagnostic of the stages that were run: a stage that reports errors is the
-    last one, since what comes after it relies on what it checks.
+    Returns the artefacts, or None if the workflow has errors, and every diagnostic
+    of the stages that ran. A stage that reports errors is the last to run, since
+    the following stages rely on what it checks.
     """
     artefacts, found = _run(value, options)
     found = tuple(one for one in found if one.code not in options.ignore)
@@ -66,8 +81,8 @@ def run_passes(
 def _run(
     value: JSON, options: Options
 ) -> tuple[Artefacts | None, tuple[Diagnostic, ...]]:
-    # The document becomes a workflow, and its templates are parsed. What refuses a
-    # document does not say why: the schema does, which takes longer to load.
+    # Decode the document and parse its templates. The codec does not say why it
+    # refuses a document; the schema does, but takes longer to load.
     try:
         workflow, found = decode(value)
     except Refused:
@@ -79,7 +94,7 @@ def _run(
     if has_errors(found):
         return None, found
 
-    # Nodes, params and names do not depend on each other: all in one go.
+    # Checks of nodes, params and names do not depend on each other: run all of them.
     catalog = Catalog(options.nodes, options.folders)
     names = Bindings(workflow, catalog)
     found += check_wiring(workflow)
@@ -90,11 +105,11 @@ def _run(
     if has_errors(found):
         return None, found
 
-    # It can be lowered. What may go wrong in a run is looked for last: it takes a
-    # graph that is right and names that are bound.
+    # The workflow can be lowered. Checks for failures at run time come last: they
+    # rely on a valid graph and on bound names.
     found += check_hazards(names)
 
-    # From here on nothing can go wrong.
+    # No step from here on can fail.
     module = module_name(options.name)
     lowered = lower(workflow, module)
     text = emit(lowered, catalog, options.results, encode(workflow))

@@ -1,1 +1,1 @@
-"""JSON text as values that know where they stand."""
+"""JSON documents: values and their positions in the text."""

@@ -1,10 +1,10 @@
-"""A JSON document: its value, and where in a text the parts of it stand.
+"""A JSON document: its value, and the positions of its parts in the text.
 
 Before:  Location(("nodes", 0, "params", "prompt")).slice(2, 9)
-After:   Span(61, 68), the characters of the text that it stands for, escapes and all
+After:   Span(61, 68), the characters in the text, escapes included
 
-A document is what `reader` makes and the passes read. Only `place`, which comes
-after them, turns their locations into lines and columns.
+`reader` makes documents, and the passes read them. Only `place`, which runs after
+the passes, turns their locations into lines and columns.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +24,7 @@ _Place = TypeVar("_Place", Diagnostic, Related)
 
 @dataclass(frozen=True)
 class Document:
-    """A JSON value, and the text it was read from if it was read from one."""
+    """A JSON value, and the text it was read from, if any."""
 
     value: JSON
     source: Source | None = None
@@ -32,8 +32,8 @@ class Document:
     def span(self, location: Location) -> Span | None:
         """Return the characters of the text that a location stands for.
 
-        A value is its whole token, brackets and quotes included, and so is a key.
-        Where the path leads nowhere, it is the last value on the way that exists.
+        The span of a value or a key is its whole token, with brackets or quotes.
+        For a path that does not exist, it is that of the nearest existing parent.
         """
         token = self._token(location)
         if token is None or self.source is None or location.characters is None:
@@ -61,24 +61,24 @@ class Document:
 
     @cached_property
     def _root(self) -> "Entry | None":
-        """What stands where: made for the first diagnostic, and never without one."""
+        """The positions of all values, computed for the first diagnostic."""
         from pflow_lower.document.scanner import scan  # late: most have no diagnostic
 
         return scan(self.source).root if self.source else None
 
     @cached_property
     def _offsets(self) -> "dict[int, Offsets]":
-        """The strings that were asked about, by where they begin."""
+        """The offsets inside strings, by the start of the string; a cache."""
         return {}
 
 
 def place(
     diagnostics: Iterable[Diagnostic], origin: Document | Source | None
 ) -> tuple[Diagnostic, ...]:
-    """Return diagnostics their lines and columns, sort them, and drop exact doubles.
+    """Add lines and columns to diagnostics, sort them, and drop exact duplicates.
 
-    One that has its line already keeps it. Without a text they come in the order
-    in which the document holds what they are about.
+    A diagnostic that already has its line keeps it. Without a text, diagnostics are
+    sorted by the order of their locations in the document.
     """
     diagnostics = list(diagnostics)
     if diagnostics and isinstance(origin, Document):
@@ -109,7 +109,7 @@ def _placed(one: _Place, document: Document, source: Source) -> _Place:
 
 
 def _paths(value: JSON) -> Iterator[Path]:
-    """Return the path of each value, in the order in which a text would hold them."""
+    """Return the path of each value, in document order."""
     ahead: list[tuple[Path, JSON]] = [((), value)]
     while ahead:
         path, value = ahead.pop()

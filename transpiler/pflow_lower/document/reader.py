@@ -1,12 +1,11 @@
 """Read a workflow: JSON text, bytes, or an object from Python, to a `Document`.
 
 Before:  {"nodes": [{"id": "a", "id": "b"}]}
-After:   no document, but PFL002 at the second "id"; or else a `Document` of plain
-         dicts, lists, strings and so on, which can tell where in the text each is
+After:   no document, but PFL002 at the second "id"; without the mistake, a
+         `Document` of plain dicts, lists and scalars that knows their positions
 
-What comes out is JSON that any tool can read and write again: docs/language.md § 1
-says what is refused besides what no JSON grammar knows. Whether it is a workflow
-is the schema's question.
+The result is JSON that any tool can read and write again: docs/language.md § 1 lists
+what is refused besides invalid JSON. Whether it is a workflow is checked later.
 """
 
 import json
@@ -55,7 +54,7 @@ _OTHER_MARKS = {  # UTF-32 first: its little-endian mark begins with that of UTF
 
 
 def read_text(source: Source) -> tuple[Document | None, tuple[Diagnostic, ...]]:
-    """Read JSON text: the document, or everything that keeps it from being one."""
+    """Read JSON text: return the document, or a diagnostic for each mistake."""
     try:
         return Document(_load(source.text), source), ()
     except ValueError:  # the scanner says why, and in the same words on every Python
@@ -72,7 +71,7 @@ def read_bytes(
 ) -> tuple[Source, Document | None, tuple[Diagnostic, ...]]:
     """Read a file that should be UTF-8, with a byte order mark or without one.
 
-    There is a source in any case, to show the diagnostics in.
+    The source is returned in any case, so that diagnostics can quote it.
     """
     for mark, encoding in _OTHER_MARKS.items():
         if raw.startswith(mark):
@@ -94,10 +93,10 @@ def read_bytes(
 
 
 def read_object(value: object) -> tuple[Document | None, tuple[Diagnostic, ...]]:
-    """Copy a workflow given from Python to plain JSON, or say why it is none.
+    """Copy a workflow given as a Python object to plain JSON values.
 
-    Mappings become dicts, sequences lists, and what is derived from str, int or
-    float (an Enum, say) a plain one.
+    Mappings become dicts, sequences become lists, and instances of subclasses of str,
+    int or float (such as an Enum) become plain ones.
     """
     reading = _ObjectReading()
     document = Document(reading.value(value, Location()))
@@ -106,9 +105,9 @@ def read_object(value: object) -> tuple[Document | None, tuple[Diagnostic, ...]]
 
 
 def _nests_too_deep(text: str) -> bool:
-    """Return whether `json.loads` would go deeper into the text than we let it.
+    """Return whether a text nests deeper than the language allows.
 
-    Of text that is no JSON this may be true without reason, but not false.
+    The answer may be wrongly true for text that is not valid JSON, never wrongly false.
     """
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return False
@@ -121,7 +120,7 @@ def _nests_too_deep(text: str) -> bool:
 
 
 def _load(text: str) -> JSON:
-    """Read JSON, and raise ValueError where there is anything wrong with it."""
+    """Read JSON; raise ValueError if it contains any mistake."""
     if _nests_too_deep(text):
         raise ValueError
     text.encode()
@@ -192,14 +191,14 @@ def _at(source: Source, offset: int, one: Diagnostic) -> Diagnostic:
 
 
 class _ObjectReading:
-    """A walk through an object: what was wrong, and the containers it is in."""
+    """A walk through an object: its diagnostics, and the containers that are open."""
 
     def __init__(self) -> None:
         self.diagnostics: list[Diagnostic] = []
         self.inside: list[int] = []
 
     def value(self, value: object, at: Location) -> JSON:
-        """Copy a value; what cannot be copied is reported, and None stands for it."""
+        """Copy a value; report what cannot be copied and replace it by None."""
         # Plain by the base type's own method: str() of an Enum is not its value.
         if value is None or isinstance(value, bool):
             return value

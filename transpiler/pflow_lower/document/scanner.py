@@ -1,12 +1,12 @@
-"""Scan JSON text for what `json.loads` does not tell: where things are, what is wrong.
+"""Scan JSON text for what `json.loads` does not report: positions and all mistakes.
 
 Before:  {"a": [1, NaN]}
 After:   an `Entry` for the value at each path, with the spans of value and key,
          or a `Fault` for each mistake: here NOT_A_NUMBER at offset 10
 
-Takes for JSON what `json.loads` does, and finds besides what the language refuses
-(docs/language.md § 1). Keeps a stack of its own and takes linear time, whatever
-the text; what nests deeper than the language allows is not looked into.
+Accepts the JSON that `json.loads` accepts, and also finds what the language refuses
+(docs/language.md § 1). Uses its own stack and takes linear time for any text; what
+nests deeper than the language allows is not scanned.
 """
 
 import json
@@ -37,8 +37,8 @@ _NOT_A_NUMBER = ("NaN", "Infinity", "-Infinity")
 class Fault:
     """A mistake at `offset` of the text.
 
-    `subject` is what it is about: a key, a number, an escape. For INVALID_JSON it
-    is the whole message. `first` is where a key that is given twice stands first.
+    `subject` is the key, number or escape in question; for INVALID_JSON it is the
+    whole message. `first` is the offset of the first of two equal keys.
     """
 
     code: Code
@@ -50,7 +50,7 @@ class Fault:
 
 
 class Entry(NamedTuple):
-    """Where a value stands, the key it stands under, and the values inside it."""
+    """The span of a value, the span of its key, and the entries inside it."""
 
     value: Span
     key: Span | None
@@ -58,10 +58,10 @@ class Entry(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """What a text was found to be: the entry of its value, or what is wrong.
+    """The result of a scan: the entry of the value, or the faults.
 
-    A mistake of syntax ends the reading and is then the only fault; what nests
-    too deep ends it too, and is the last one.
+    A syntax error ends the scan and is then the only fault; nesting that is too deep
+    ends it too, and is the last fault.
     """
 
     root: Entry | None
@@ -69,7 +69,7 @@ class Scan(NamedTuple):
 
 
 def scan(source: Source) -> Scan:
-    """Read the whole text, and give the entry of its value or its faults."""
+    """Scan the whole text; return the entry of its value, or its faults."""
     scanner = _Scanner(source)
     try:
         root = scanner.document()
@@ -83,12 +83,12 @@ def scan(source: Source) -> Scan:
 
 
 class _DepthError(Exception):
-    """Reading ends at a bracket that goes too deep."""
+    """The scan ends at a bracket that nests too deep."""
 
 
 @dataclass(slots=True)
 class _Frame:
-    """A container that has been opened, and where in it the reading is."""
+    """An open container, and the current member in it."""
 
     start: int
     closing: str
@@ -98,7 +98,7 @@ class _Frame:
 
 
 class _Scanner:
-    """A place in a text, the containers that are open there, the faults before it."""
+    """A position in a text, the containers open there, and the faults before it."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -219,13 +219,13 @@ class _Scanner:
         return Entry(Span(start, self.at), key, children)
 
     def _peek(self) -> str:
-        """Pass over blanks, and give the character that is next, or ''."""
+        """Skip blanks and return the next character, or ''."""
         if blank := _BLANK.match(self.text, self.at):
             self.at = blank.end()
         return self.text[self.at : self.at + 1]
 
     def _unexpected(self, expected: str, hint: str = "") -> JSONSyntaxError:
-        """Say what should stand where the reading has come to."""
+        """Return the error that something else was expected at this position."""
         message = f"expected {expected}"
         if self.at < len(self.text):
             closes = self.text[self.at] in "]}"
@@ -240,12 +240,8 @@ class _Scanner:
         if not self.stack:
             return ""
         start = self.stack[-1].start
-        where = self._where(start)
-        return f"the '{self.text[start]}' in {where} is not closed"
-
-    def _where(self, offset: int) -> str:
-        position = self.source.position(offset)
-        return f"line {position.line}, column {position.column}"
+        line, column = self.source.position(start)
+        return f"the '{self.text[start]}' in line {line}, column {column} is not closed"
 
     def _location(
         self, part: Literal["value", "key"] = "value", characters: Span | None = None

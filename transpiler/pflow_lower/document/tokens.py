@@ -1,10 +1,10 @@
-r"""The tokens of JSON: where one ends, what is wrong with it, what its escapes mean.
+r"""The tokens of JSON: where they end, their mistakes, and their escapes.
 
 Before:  text `["a\qb"]`, a string that begins at 1
 After:   JSONSyntaxError at 3: '\q' is not a valid escape in JSON
 
-Knows strings, numbers and words, and nothing of how they follow one another: that
-is `scanner`. Every function takes time linear in the text it looks at.
+Handles strings, numbers and words; `scanner` handles their order. Every function
+takes time linear in the text it reads.
 """
 
 import re
@@ -48,7 +48,7 @@ _CONTROLS = {
 
 
 class JSONSyntaxError(Exception):
-    """The text is not JSON from `offset` on: says what is wrong and what may help."""
+    """The text is not valid JSON from `offset` on."""
 
     def __init__(self, offset: int, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -182,7 +182,7 @@ def _pieces(text: str, start: int, stop: int) -> Iterator[tuple[int, int, str]]:
 
 
 def _malformed_string(text: str, start: int, end: int) -> JSONSyntaxError:
-    """Say what keeps a string from going on at `end`."""
+    """Return the error for a string that cannot continue at `end`."""
     char, after = text[end : end + 1], text[end + 1 : end + 2]
     if not char or (char == "\\" and not after):
         return JSONSyntaxError(
@@ -199,7 +199,7 @@ def _malformed_string(text: str, start: int, end: int) -> JSONSyntaxError:
 
 
 def _malformed_number(number: str) -> tuple[str, str]:
-    """Say what is wrong with what looks like a number."""
+    """Return the message and the hint for a malformed number."""
     if number.startswith("+"):
         return "a number with a '+'", "leave it out"
     if number.startswith((".", "-.")):

@@ -61,8 +61,6 @@ def _is_true(value: JSON) -> bool:
     raise Refused
 
 
-_anything: Reader = freeze
-
 _OF_WORKFLOW: Mapping[str, Reader] = {
     "$schema": string,
     "nodes": read_array,
@@ -77,7 +75,7 @@ _CARRIED: Mapping[type[Any], Mapping[str, Reader]] = {
     Workflow: {
         "ir_version": _version,
         "enable_namespacing": _is_true,
-        **dict.fromkeys(("name", "description", "version", "metadata"), _anything),
+        **dict.fromkeys(("name", "description", "version", "metadata"), freeze),
     },
     Step: {"purpose": string},
     BatchStep: {"purpose": string},
