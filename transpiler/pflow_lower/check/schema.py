@@ -1,9 +1,9 @@
-"""The shape of a workflow: keys, types, ranges, as `workflow.schema.json` has them.
+"""Check the shape of a workflow: keys, types and ranges, by `workflow.schema.json`.
 
-jsonschema finds the mistakes, all of them; here each gets its code, its place and
-a message in the user's words. Where JSON Schema is laxer than the language
-(`docs/language.md` §§ 1, 3) or cannot say something, that is mended here too:
-4.0 is not an integer, a last newline counts, a default has the type it is declared.
+jsonschema finds all mistakes; this module adds the code, the location and a message in
+the user's terms. It also checks what JSON Schema cannot express or is less strict about
+(`docs/language.md` §§ 1, 3): 4.0 is not an integer, a trailing newline is part of a
+string, and a default must have its declared type.
 """
 
 import re
@@ -36,7 +36,7 @@ def schema_text() -> str:
 
 
 def check_schema(value: JSON) -> tuple[Diagnostic, ...]:
-    """Report where a document has not the shape of a workflow."""
+    """Report where a document does not have the shape of a workflow."""
     found: list[Diagnostic] = []
     for error in _validator().iter_errors(value):
         place = Location(tuple(error.absolute_path))
@@ -61,7 +61,7 @@ def _unknown_keys(error: _Error, place: Location, here: str) -> Iterator[Diagnos
 
 
 def _meant(name: str, known: Iterable[str], place: Location) -> str:
-    """Say what a key could be meant for that is unknown where it stands, or ''."""
+    """Return a hint for a key that is unknown at its location, or ''."""
     of_batch = _validator().schema["$defs"]["batch"]["properties"]
     if "batch" in known and name in of_batch:
         return 'it belongs inside "batch"'
@@ -91,14 +91,14 @@ def _two_sources(error: _Error, place: Location, here: str) -> Iterator[Diagnost
 
 def _missing_keys(error: _Error, place: Location, here: str) -> Iterator[Diagnostic]:
     for name in error.validator_value:
-        # A key that is there under a wrong name has its diagnostic already.
+        # A misspelt key has its own diagnostic.
         misspelt = any(did_you_mean(other, [name]) for other in _unknown(error))
         if name not in error.instance and not misspelt:
             yield report(Code.MISSING_KEY, place, f'{here} is missing the key "{name}"')
 
 
 def _unknown(error: _Error) -> Iterator[str]:
-    """Return the keys of the object in question that its schema does not know."""
+    """Return the keys of the object that its schema does not define."""
     private = "patternProperties" in error.schema
     for name in error.instance:
         known = name in error.schema["properties"]
@@ -255,7 +255,7 @@ def _check_defaults(workflow: dict[str, JSON]) -> Iterator[Diagnostic]:
         if not isinstance(spec, dict) or spec.get("default") is None:
             continue
         declared, value = spec.get("type"), spec["default"]
-        # A type that is none, a list say, is another mistake, and has its diagnostic.
+        # An invalid type, such as a list, has its own diagnostic.
         if not isinstance(declared, str) or declared not in INPUT_TYPES:
             continue
         if has_type(value, declared):
@@ -270,7 +270,7 @@ def _check_defaults(workflow: dict[str, JSON]) -> Iterator[Diagnostic]:
 
 
 def _spoken(place: Location) -> str:
-    """Name a place in words, as far as its last key goes."""
+    """Return the name of a location in a message, by its last key."""
     match place.path:
         case ():
             return "the workflow"
@@ -297,7 +297,7 @@ def _validator() -> Any:
     def check_pattern(
         _: object, pattern: str, value: object, __: object
     ) -> Iterator[ValidationError]:
-        # Python's "$" matches before a last newline, that of JSON Schema does not.
+        # Python's "$" also matches before a last newline; that of JSON Schema does not.
         if isinstance(value, str) and not re.fullmatch(pattern.strip("^$"), value):
             yield ValidationError(f"{value!r} does not match {pattern!r}")
 

@@ -6,7 +6,7 @@ After:   alias = "doc"
          error_handling = "fail_fast"
          retry = Retry(max_attempts=3, wait=0.5, on=("BaseException",))
 
-The fields of `Batch` say which of them are settings and when they are left out.
+The metadata of the fields of `Batch` tells which are settings and when to omit them.
 """
 
 from dataclasses import replace
@@ -24,13 +24,13 @@ from pflow_lower.ir.workflow import (
 )
 
 _EVERYTHING = ("BaseException",)
-"""What `max_retries` alone retries on: every failure."""
+"""The exceptions that `max_retries` without `retry` retries: all."""
 
 
 def settings(batch: Batch, results: ResultForm) -> dict[str, Expression]:
-    """Return the settings of a batch by name, in the order they are written in.
+    """Return the settings of a batch by name, in the order of the generated class.
 
-    Those of type `Retry` and `RateLimit` are calls of the runtime's classes.
+    Settings of type `Retry` and `RateLimit` are calls of the runtime's classes.
     """
     stream = batch.stream
     given: dict[str, Expression] = {}
@@ -80,7 +80,7 @@ def _retry(batch: Batch) -> Retry | None:
 
 
 def _written(items: Value) -> str | None:
-    """Return the text that says where items come from; an array has none."""
+    """Return the template or path that the items are read from; None for an array."""
     match items:
         case TemplateValue(template):
             return template.text

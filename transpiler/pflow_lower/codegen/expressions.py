@@ -1,11 +1,10 @@
-"""Compile values to Python expressions, so that nothing parses templates at run time.
+"""Compile values to Python expressions, so that no template is parsed at run time.
 
 Value:       "Merge $<sum.results[0]> for ${who ?? "all"}"
 Expression:  concat("Merge ", scope.lookup("sum", "results", 0), " for ",
                     scope.coalesce(("who",), default="all"))
 
-The meaning is that of `docs/language.md` § 2, the functions are those of
-`runtime/scope.py`.
+`docs/language.md` § 2 defines the meaning; `runtime/scope.py` has the functions.
 """
 
 from collections.abc import Iterator
@@ -46,8 +45,8 @@ class Compiler:
     def value(self, value: Value, *, nested: bool = False) -> Expression:
         """Compile a value.
 
-        `nested` says that it stands below the top level, where a reference that is
-        all of a string gives the object or array that its value holds as JSON.
+        `nested` tells that the value is inside an array or object. There, a string that
+        is a single reference is decoded if its value is the JSON of an object or array.
         """
         match value:
             case Constant(scalar):
@@ -83,13 +82,13 @@ class Compiler:
         return self._call("concat", *parts)
 
     def reference(self, reference: Reference, written: str) -> Expression:
-        """Compile a reference; `written` is what permissive mode leaves of it."""
+        """Compile a reference; permissive mode puts `written` for a missing value."""
         paths: list[Expression] = []
         default: dict[str, Expression] = {}
         for operand in reference.operands:
             if isinstance(operand, LiteralOperand):
                 default["default"] = _literal(operand)
-                break  # a literal is never missing: nothing after it is looked at
+                break  # a literal is never missing, so later operands are never used
             paths.append(group(_path(operand)))
         if not paths:
             return default["default"]

@@ -4,9 +4,8 @@ Before:  {"id": "sum", "type": "llm", "batch": {"items": "${ls.files}", "as": "f
           "params": {"prompt": "Summarize ${f}"}}
 After:   {"id": "sum", "type": "docs_lowered:Sum", "params": {"items": "${ls.files}"}}
 
-The id stays, so edges and `${sum.results}` need no change, and every other node
-is left as it is. Runs after the checks, which have shown that every reference is
-bound: an unbound one here is a bug.
+The id stays, so edges and `${sum.results}` need no change, and every other node is
+left as it is. Runs after the checks, which guarantee that every reference is bound.
 """
 
 import re
@@ -44,14 +43,14 @@ def lower(workflow: Workflow, module_name: str) -> LoweredWorkflow:
 def module_name(name: str) -> str:
     """Return the name of the module generated for workflow `name`: docs_lowered.
 
-    It is an ASCII identifier whatever the workflow is called.
+    It is always an ASCII identifier.
     """
     stem = re.sub(r"[^A-Za-z0-9_]", "_", name)
     return f"{'_' if stem[:1].isdigit() else ''}{stem}_lowered"
 
 
 def _lower_batch(node: BatchStep, module: str, class_name: str) -> GeneratedStep:
-    # The items stand where the params stood or, if there were none, the batch.
+    # The items take the place of the params or, if there are none, of the batch.
     place = "params" if "params" in node.keys else "batch"
     keys = ("params" if key == place else key for key in node.keys)
     return GeneratedStep(

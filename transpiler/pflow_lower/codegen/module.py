@@ -13,8 +13,8 @@ After:   class Sum(BatchStep):
              def params_for(self, scope: Scope) -> dict[str, object]:
                  return {"prompt": concat("Summarize: ", scope.lookup("file"))}
 
-A class holds what is particular to its node; what it does stands in the runtime.
-The bytes depend on the workflow and the version alone: `docs/language.md` § 4.
+A class holds the settings and expressions of its node; the runtime has the behaviour.
+The output depends only on the workflow and the version: `docs/language.md` § 4.
 """
 
 import hashlib
@@ -60,11 +60,11 @@ def emit(
 ) -> str:
     """Return the text of the module.
 
-    `results` says what one result of a batch is; `normalised` is the document
-    that the workflow was decoded from, whose digest stands in the header.
+    `results` is the form of one result of a batch; `normalised` is the document that
+    the workflow was decoded from, and the header contains its digest.
     """
     emitter = _Emitter(workflow, catalog, results)
-    # The imports come first, but what they are is known last.
+    # The imports come first, but are known only when everything else is written.
     parts = [*emitter.classes(), *emitter.functions()]
     head = "\n".join([*_header(normalised), "", *emitter.imports()])
     return "\n\n\n".join([head, *parts, _RUN]) + "\n"
@@ -91,7 +91,7 @@ def _header(normalised: JSON) -> Iterator[str]:
 
 
 class _Emitter:
-    """Writes one module, and keeps what it has used of others."""
+    """Writes one module, and collects the names it imports."""
 
     def __init__(
         self, workflow: LoweredWorkflow, catalog: Catalog, results: ResultForm
@@ -104,7 +104,7 @@ class _Emitter:
         self.classes_of: dict[str, str] = {}
         self.imported: dict[ImportReference, str] = {}
         self.compiler.used.update(("WorkflowFlow", "main", "run_flow"))
-        # The names that stand in the lowered IR come first: they must not change.
+        # The names in the lowered IR are taken first: they must not change.
         for node in self.workflow.nodes:
             if isinstance(node, GeneratedStep):
                 self.classes_of[node.id] = node.class_name
@@ -237,7 +237,7 @@ def _edge(edge: Edge, variables: dict[str, str]) -> str:
 
 
 def _import_lines(module: str, names: Iterable[str]) -> Iterator[str]:
-    """Write the import of some names; one with an `as` is a statement of its own."""
+    """Write the import of some names; each name with `as` has its own statement."""
     ordered = sorted(names, key=_import_order)
     prefix = f"from {module} import "
     plain = [name for name in ordered if " as " not in name]

@@ -1,18 +1,18 @@
-"""The names in a generated module, made from ids that may be any text at all.
+"""The names in a generated module, derived from ids, which may be any string.
 
-`list_files` becomes the class ListFiles and the variable list_files; ids that
-differ only by `-` and `_` get numbers; `class`, `__class__` and `Step` get out of
-the way of Python's names and ours.
+`list_files` becomes the class ListFiles and the variable list_files. Ids that differ
+only by `-` and `_` get numbers, and ids such as `class`, `__class__` and `Step` are
+changed, since these names are reserved.
 """
 
 import re
 from keyword import iskeyword
 
 MAX_NAME = 32
-"""How many characters of an id make it into a name of the generated module."""
+"""The number of characters of an id that are used for a name."""
 
 SOFT_KEYWORDS = frozenset({"case", "match", "type"})
-"""Those of every Python: `keyword` knows "type" since 3.12, and bytes must agree."""
+"""Fixed here, since `keyword` has "type" only since 3.12 and output must not differ."""
 
 RUNTIME_NAMES = (
     "BatchStep",
@@ -36,18 +36,18 @@ RESERVED_NAMES = frozenset(
         *("bool", "dict", "float", "int", "list", "object", "str"),
     }
 )
-"""Names that a generated module uses for something of its own."""
+"""Names that have a meaning in a generated module."""
 
 
 class Names:
-    """The names of one scope of a generated module; each is taken once."""
+    """The names of one scope of a generated module; each is unique."""
 
     def __init__(self) -> None:
         self.taken = set(RESERVED_NAMES)
         self.numbers: dict[str, int] = {}
 
     def take(self, wanted: str) -> str:
-        """Return `wanted`, with a number behind it if it is taken or reserved."""
+        """Return `wanted`, with a number appended if it is taken or reserved."""
         if wanted.startswith("__"):  # Python mangles such names inside classes
             wanted = f"_{wanted.lstrip('_')}"
         is_keyword = iskeyword(wanted) or wanted in SOFT_KEYWORDS
@@ -61,17 +61,17 @@ class Names:
         return name
 
     def class_name(self, node_id: str) -> str:
-        """Return a class its name: `list_files` is ListFiles, `?` is Node."""
+        """Return the name of a class: ListFiles for `list_files`, Node for `?`."""
         words = (word[:1].upper() + word[1:] for word in _words(node_id))
         return self.take(_identifier("".join(words), "Node"))
 
     def variable(self, node_id: str) -> str:
-        """Return a variable its name: `list-files` is list_files, `?` is node."""
+        """Return the name of a variable: list_files for `list-files`, node for `?`."""
         return self.take(_identifier("_".join(_words(node_id)).lower(), "node"))
 
 
 def _words(text: str) -> list[str]:
-    """Return the runs of ASCII letters and digits, as far as a name has room."""
+    """Return the runs of ASCII letters and digits at the start of a text."""
     return re.findall(r"[A-Za-z0-9]+", text[:MAX_NAME])
 
 

@@ -1,9 +1,9 @@
 """Python expressions, and their layout in a generated module.
 
-Text only enters as an ASCII literal, so no id and no text of a workflow can be
-anything but a value in the generated module. What does not fit on a line is written
-with one element per line, and a long text with one literal for each of its lines.
-Formatters leave the module alone (`# fmt: off`), so no line is laid out as they would.
+Strings are always written as ASCII literals, so no id or text of a workflow can become
+code. An expression that does not fit on a line is written with one element per line,
+and a long string with one literal for each of its lines. Formatters skip the module
+(`# fmt: off`).
 """
 
 import re
@@ -19,7 +19,7 @@ _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 class Text(NamedTuple):
-    """A text, written as one literal or as one for each of its lines."""
+    """A string, written as one literal or as one literal for each line."""
 
     text: str
 
@@ -27,7 +27,7 @@ class Text(NamedTuple):
 class Bracketed(NamedTuple):
     """A call, a list, a dict or a tuple.
 
-    Each element has what is written before it: the key, the keyword, or nothing.
+    Each element is preceded by its prefix: the key, the keyword, or nothing.
     """
 
     opening: str
@@ -36,7 +36,7 @@ class Bracketed(NamedTuple):
 
 
 Expression: TypeAlias = str | Text | Bracketed
-"""A string is code that is never broken: a number or a name."""
+"""An expression; a `str` is code that is never split, such as a number or a name."""
 
 
 def literal(value: Scalar) -> str | Text:

@@ -1,11 +1,11 @@
-"""Between documents and the intermediate representation, both ways.
+"""Decode documents to the intermediate representation, and encode them again.
 
 Document:  {"nodes": [{"id": "sum", "type": "llm", "params": {"prompt": "${x}"}}]}
 Workflow:  Workflow(nodes=(Step(id="sum", type="llm", params=...),), start="sum")
 
-`decode` refuses every document that is not a workflow; only then does
-`check/schema.py` look for what is wrong. `encode` is its inverse: what was not lowered
-comes out as it was written, with the same keys in the same order, except `$schema`.
+`decode` refuses every document that is not a workflow; `check/schema.py` then finds the
+reasons. `encode` is its inverse: nodes that were not lowered are encoded as they were
+written, with the same keys in the same order. Only `$schema` is dropped.
 """
 
 from collections.abc import Mapping
@@ -92,7 +92,7 @@ An object that is not listed has no other keys than its own.
 def decode(value: JSON) -> tuple[Workflow, tuple[Diagnostic, ...]]:
     """Return the workflow of a document, and the diagnostics of its templates.
 
-    Where these include an error, the workflow is not complete and must not be used.
+    If these include an error, the workflow is incomplete and must not be used.
     Raises Refused for a document that does not have the shape of a workflow.
     """
     decoder = _Decoder()
@@ -131,7 +131,6 @@ class _Decoder:
             for name, read in _OF_WORKFLOW.items()
             if name in document
         }
-        others = {name: document[name] for name in document if name not in _OF_WORKFLOW}
         nodes = tuple(
             self.node(node, root.at("nodes", index))
             for index, node in enumerate(given.get("nodes", ()))
@@ -156,7 +155,8 @@ class _Decoder:
             extras=Object(
                 tuple(
                     (name, _carried(Workflow, name, part))
-                    for name, part in others.items()
+                    for name, part in document.items()
+                    if name not in _OF_WORKFLOW
                 )
             ),
             keys=tuple(name for name in document if name != "$schema"),
@@ -177,7 +177,7 @@ class _Decoder:
     def record(
         self, kind: type[_R], value: JSON, location: Location, **given: object
     ) -> _R:
-        """Decode an object: a field for each of its keys, and what is carried."""
+        """Decode an object: its known keys to fields, all others to `extras`."""
         known, required = keys_of(kind)
         extras: list[tuple[str, Value]] = []
         document = read_object(value)
@@ -226,7 +226,7 @@ class _Decoder:
                 return Constant(value)
 
     def string(self, text: str, location: Location) -> Constant | TemplateValue:
-        """Decode a string that may hold references; most do not."""
+        """Decode a string that may hold references."""
         if not may_hold_reference(text):
             return Constant(text)
         template, problems = parse_template(text)

@@ -1,12 +1,11 @@
-"""What a field of the IR knows of its key in a document, said once, beside the field.
+"""The metadata of a field of the IR: the key it is read from, and how.
 
 Field:     max_items: int | None = field(default=None, metadata=reads(integer(1)))
 Document:  {"batch": {"items": "${ls.files}", "max_items": 500}}
 
-`codec.py` decodes and encodes by it, `sites.py` finds templates by it, and
-`codegen/batch_settings.py` writes settings by it. A reader returns a value that has
-the right type and range and refuses every other one. Why a value is refused is for
-`check/schema.py` to say.
+`codec.py` uses it to decode and encode, `sites.py` to find templates, and
+`codegen/batch_settings.py` to write settings. A reader returns a value that has the
+right type and range and refuses every other one; `check/schema.py` explains why.
 """
 
 import re
@@ -33,13 +32,13 @@ class Key(NamedTuple):
     """A key of a document.
 
     Attributes:
-        name: The key; where it is empty, the field has the same name.
+        name: The key; if empty, the key is the name of the field.
         read: The reader of its value, or the record that its value becomes.
         templates: When the templates in its value are resolved: once for the batch, or
-            for each item, which is bound there; empty where strings are just strings.
-            In a generated class a method returns such a value.
-        is_setting: Whether any other value of a batch is a setting of the generated
-            class, under the name of the field.
+            for each item; empty if the value has no templates. In a generated class a
+            method returns a value with templates.
+        is_setting: Whether a value of a batch without templates is a setting of the
+            generated class, under the name of the field.
         unset: The value that the runtime assumes for a setting that is left out.
     """
 

@@ -1,8 +1,8 @@
-"""The shape of a graph: what is reachable, what comes before, where it loops.
+"""Directed graphs: reachability, order, cycles and dominators.
 
-Nodes are any hashable values and edges are pairs of them; nothing here is about
-workflows. What comes before or dominates a node takes quadratic space; as bit sets,
-that is little even for ten thousand nodes.
+Nodes are hashable values and edges are pairs of them. The sets of nodes
+that come before or dominate a node take quadratic space; as bit sets, that is little
+even for ten thousand nodes.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
@@ -17,13 +17,13 @@ N = TypeVar("N", bound=Hashable)
 
 @dataclass(frozen=True)
 class Graph(Generic[N]):
-    """Nodes, and for each the nodes that its edges lead to, in order."""
+    """A directed graph: for each node, the nodes its edges lead to, in order."""
 
     successors: Mapping[N, tuple[N, ...]]
 
     @classmethod
     def of(cls, nodes: Iterable[N], edges: Iterable[tuple[N, N]]) -> "Graph[N]":
-        """Make a graph; edges from or to other nodes are left out."""
+        """Return a graph; edges from or to other nodes are left out."""
         successors: dict[N, list[N]] = {node: [] for node in nodes}
         for source, target in edges:
             if source in successors and target in successors:
@@ -31,7 +31,7 @@ class Graph(Generic[N]):
         return cls({node: tuple(after) for node, after in successors.items()})
 
     def reachable(self, start: N) -> frozenset[N]:
-        """Return the nodes that can be reached from `start`, itself among them."""
+        """Return the nodes that can be reached from `start`, including `start`."""
         seen = {start}
         waiting = [start]
         while waiting:
@@ -58,7 +58,7 @@ class Graph(Generic[N]):
         return bool(self._ancestors[second] >> self._numbers[first] & 1)
 
     def dominators(self, start: N) -> "Dominators[N]":
-        """Return, for each node that `start` reaches, what all paths to it share.
+        """Return the nodes that all paths from `start` to each other node share.
 
         The graph must have no cycle.
         """

@@ -1,12 +1,12 @@
-"""The sites of a workflow: every reference in it, and the names that are bound there.
+"""The sites of a workflow: every reference, and the names bound there.
 
 Workflow:  {"id": "sum", "batch": {"items": "${ls.files}", "as": "file"},
             "params": {"prompt": "${file} in ${style ?? 'prose'}"}, ...}
 Sites:     ls.files in the field `items`, where nothing is bound
            file, and style ?? 'prose', in `params`, where `file` and `__index__` are
 
-The fields of a record say which of them hold templates, and when these are resolved
-(`fields.py`), so a key that is added there is visited.
+The metadata of the fields (`fields.py`) tells which of them hold templates and when
+these are resolved, so a field that is added is visited, too.
 """
 
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ from pflow_lower.template.tree import INDEX, PathOperand, Reference
 
 
 class Site(NamedTuple):
-    """A reference, and where it is.
+    """A reference and its location.
 
     Attributes:
-        node: The node that it belongs to; None for an output.
+        node: The node that contains it; None for an output.
         field: The field of the node, the batch or the output that holds it.
-        bound: The names of the item and its index, where they are known.
+        bound: The names of the item and its index, if they are bound.
         location: The location of the string that holds it.
         reference: The reference itself.
     """
@@ -44,7 +44,7 @@ class Site(NamedTuple):
 
 
 class Use(NamedTuple):
-    """A path in a reference: an operand of it, or one that computes an index there."""
+    """A path in a reference: an operand, or a path that computes an index in one."""
 
     site: Site
     operand: PathOperand
@@ -62,7 +62,7 @@ class Use(NamedTuple):
 
     @property
     def is_last(self) -> bool:
-        """Whether no operand follows that could stand in for a missing value."""
+        """Whether no operand follows that could replace a missing value."""
         return self.operand is self.site.reference.operands[-1]
 
 

@@ -1,12 +1,11 @@
 """The intermediate representation: a workflow as the passes see it.
 
-`codec.py` makes a `Workflow` of a document, `lowering.py` a `LoweredWorkflow` of
-that. "No batch survives lowering" is a matter of types: the nodes of the one are
-`Step | BatchStep`, those of the other `Step | GeneratedStep`.
+`codec.py` decodes a document to a `Workflow`; `lowering.py` turns that into a
+`LoweredWorkflow`. The types guarantee that no batch survives lowering: the nodes are
+`Step | BatchStep` before it and `Step | GeneratedStep` after it.
 
-Every type is frozen. What the user wrote is all there, in the order it was
-written in (`keys`), so that encoding gives it back; where it stands
-(`location`) does not count when two of them are compared.
+Every type is frozen. Records keep everything the user wrote and its order (`keys`), so
+that encoding restores it. Comparisons ignore the order and the `location`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -79,7 +78,7 @@ def templates(value: Value) -> Iterator[TemplateValue]:
 
 
 def freeze(value: JSON) -> Value:
-    """Return an immutable copy of a JSON value, whose strings are no templates."""
+    """Return an immutable copy of a JSON value; strings are not read as templates."""
     match value:
         case list():
             return Array(tuple(map(freeze, value)))
@@ -90,7 +89,7 @@ def freeze(value: JSON) -> Value:
 
 
 def thaw(value: Value) -> JSON:
-    """Return a JSON value; for a template, the text that it was written as."""
+    """Return the JSON value; a template becomes the text it was written as."""
     match value:
         case Constant(scalar):
             return scalar
@@ -106,7 +105,7 @@ ErrorHandling: TypeAlias = Literal["fail_fast", "continue"]
 Jitter: TypeAlias = Literal["none", "full"]
 Resolution: TypeAlias = Literal["strict", "permissive"]
 ResultForm: TypeAlias = Literal["value", "record"]
-"""What one result of a batch is: the primary output, or all outputs and the item."""
+"""The form of one result: the primary output, or all outputs and the item."""
 
 RESULT_FORMS: Mapping[str, ResultForm] = MappingProxyType(
     {"value": "value", "record": "record"}
@@ -115,7 +114,7 @@ RESULT_FORMS: Mapping[str, ResultForm] = MappingProxyType(
 
 
 class Stream(NamedTuple):
-    """Items that are read as they are needed: `form` is a key of `STREAMS`."""
+    """Items that are read lazily; `form` is a key of `STREAMS`."""
 
     form: str
     path: Value
@@ -124,10 +123,10 @@ class Stream(NamedTuple):
 STREAMS: Mapping[str, str] = MappingProxyType(
     {"jsonl": "line", "csv": "row", "lines": "line", "glob": "file"}
 )
-"""The forms of streams, and what one item of each is."""
+"""The forms of streams, with the name of one item of each."""
 
 LONGEST = 1_000_000_000
-"""The largest number of seconds, and of requests; what is longer is no limit."""
+"""The largest number of seconds, and of requests."""
 
 _ALIAS = r"[a-zA-Z_][a-zA-Z0-9_]*"
 _EXCEPTION = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*"
@@ -160,9 +159,10 @@ def _items(value: JSON) -> JSON:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What an object of a document became: `keys` are those that it was written with.
+    """An object of a document.
 
-    `extras` are the values of keys that are carried through untouched.
+    `keys` are the keys it was written with; `extras` are the values of those that are
+    carried through untouched.
     """
 
     extras: Object = Object()
@@ -172,10 +172,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry(Record):
-    """Which failed items are tried again, and when; seconds, and factors of them.
+    """Which failed items are retried, and when.
 
-    `max_attempts` includes the first one. With a `backoff`, `wait` and `jitter` have
-    other defaults.
+    Waits are in seconds. `max_attempts` includes the first attempt. If `backoff` is
+    given, `wait` and `jitter` have other defaults.
     """
 
     max_attempts: int = field(default=3, metadata=reads(integer(1, 100), unset=1))
@@ -188,7 +188,7 @@ class Retry(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimit(Record):
-    """At most so many attempts in so many seconds."""
+    """At most `requests` attempts in `per` seconds."""
 
     requests: int = field(metadata=reads(integer(1, LONGEST)))
     per: float = field(metadata=reads(number(most=LONGEST, above=0)))
@@ -198,8 +198,8 @@ class RateLimit(Record):
 class Batch(Record):
     """How a node is run once per item: `docs/language.md` § 3.
 
-    Settings are written into the generated class in the order of the fields. None
-    stands for what is not given.
+    Settings are written into the generated class in the order of the fields. None means
+    that a key is not given.
     """
 
     items: Value = field(metadata=reads(_items, templates="batch"))
@@ -231,7 +231,7 @@ class Batch(Record):
 
     @property
     def stream(self) -> Stream | None:
-        """What the items are read from; None where they are an array or a reference."""
+        """The stream of the items; None if they are an array or a reference."""
         match self.items:
             case Object(((form, path),)):
                 return Stream(form, path)
@@ -279,7 +279,7 @@ class Edge(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input(Record):
-    """A value that the workflow is given; `default` is None where it has none."""
+    """An input of the workflow; `default` is None if it has none."""
 
     name: str
     type: str | None = field(default=None, metadata=reads(choice(INPUT_TYPES)))
@@ -290,7 +290,7 @@ class Input(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output(Record):
-    """A value that the workflow returns; without a source it is left out."""
+    """An output of the workflow; it is left out if it has no source."""
 
     name: str
     source: Value | None = field(

@@ -1,7 +1,7 @@
-"""Where things stand: positions in a text, spans, and paths into a document.
+"""Positions in a text, spans, and locations in a document.
 
-Passes speak of a `Location`: which value of the document, and which characters
-of it. Only what shows a diagnostic turns that into a `Position`.
+Passes use a `Location`: a value of the document, and optionally characters of it. Only
+the display of diagnostics turns it into a `Position`.
 """
 
 import re
@@ -17,7 +17,7 @@ MAX_DEPTH = 100
 """How many levels of arrays and objects a document may have."""
 
 MAX_DIGITS = 4300
-"""What `int` reads by default: beyond it `json.loads` fails, and not as it should."""
+"""The most digits that `int`, and so `json.loads`, reads by default."""
 
 Path: TypeAlias = tuple[str | int, ...]
 """The keys and indexes that lead from the root of a document to a value of it."""
@@ -40,10 +40,9 @@ class Span(NamedTuple):
 
 
 class Location(NamedTuple):
-    """A part of a document: a value, or the key it stands under, or some of its text.
+    """A part of a document: a value, its key, or characters of either.
 
-    `characters` are offsets into a string value *as decoded*: what escapes it
-    was written with is the document's business.
+    `characters` are offsets into the decoded string, without escapes.
     """
 
     path: Path = ()
@@ -51,21 +50,21 @@ class Location(NamedTuple):
     characters: Span | None = None
 
     def at(self, *steps: str | int) -> "Location":
-        """Return the location of what stands `steps` below this one."""
+        """Return the location `steps` below this one."""
         return Location((*self.path, *steps))
 
     def key(self, name: str) -> "Location":
-        """Return the location of the key `name` of the object that stands here."""
+        """Return the location of the key `name` of this object."""
         return Location((*self.path, name), "key")
 
     def slice(self, start: int, stop: int) -> "Location":
-        """Return the location of some characters of the string that stands here."""
+        """Return the location of some characters of this string."""
         return Location(self.path, self.part, Span(start, stop))
 
 
 @dataclass(frozen=True)
 class Source:
-    """A text, without the byte order mark it may begin with, and a name for it."""
+    """A text, without its byte order mark, and its name."""
 
     name: str
     text: str = field(repr=False)

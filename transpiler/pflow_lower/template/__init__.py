@@ -1,1 +1,1 @@
-"""Templates: their types and their text."""
+"""Templates: their types and their parser."""

@@ -4,9 +4,9 @@ Text:      Merge $<sum.results> as $${x} in ${style ?? "prose"}
 Template:  Text("Merge "), Reference(sum.results), Text(" as ${x} in "),
            Reference(style, "prose")
 
-The grammar is `grammar/template.lark`; `docs/language.md` § 2 says it in words.
-Reading takes linear time: what follows a `$<` that begins nothing is read once
-more, but no reference nests deeper than `MAX_NESTING`.
+The grammar is `grammar/template.lark`; `docs/language.md` § 2 describes it. Parsing
+takes linear time: the text after a `$<` that begins no reference is read once more,
+but references nest at most `MAX_NESTING` deep.
 """
 
 import json
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
     from lark import Lark, Token, Tree
 
 MAX_NESTING = 10
-"""How many references may stand inside each other, as computed indexes do."""
+"""How deep references may nest, as computed indexes."""
 
 MAX_INDEX_DIGITS = 18
-"""No array has an index of more digits; Python itself refuses to read 4,301."""
+"""The most digits of an index."""
 
 MAX_QUOTED = 20
-"""How many characters of a template stand on each side of "not" in a message."""
+"""The most characters of a template quoted on each side of "not" in a message."""
 
 MAX_REMEMBERED = 1000
-"""How many references are remembered, and how many characters one of them has."""
+"""The most references that are cached, and the most characters of one of them."""
 
 _MARK = re.compile(r"\$\$?[{<]")
 _NAME = re.compile(r"[A-Za-z_]")
@@ -54,9 +54,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with the characters `start` up to `stop` of a template.
+    """A mistake in the characters from `start` to `stop` of a template.
 
-    `malformed` is an error; `nearly` is text that looks like a reference.
+    `malformed` is an error; `nearly` is plain text that looks like a reference.
     """
 
     kind: Literal["malformed", "nearly"]
@@ -72,15 +72,15 @@ class _Malformed(Exception):  # noqa: N818 - control flow inside this module onl
 
 
 def may_hold_reference(text: str) -> bool:
-    """Return whether a text has to be parsed at all; most have not."""
+    """Return whether a text needs to be parsed as a template."""
     return "$" in text and _MARK.search(text) is not None
 
 
 def parse_template(text: str) -> tuple[Template, tuple[Problem, ...]]:
     """Read a text as a template.
 
-    Returns the template and the problems found, in order. Where one of them is
-    malformed, the template holds what could be read and must not be used.
+    Returns the template and its problems, in order. If one of them is malformed, the
+    template is incomplete and must not be used.
     """
     parts: list[Text | Reference] = []
     problems: list[Problem] = []
@@ -122,7 +122,7 @@ def parse_template(text: str) -> tuple[Template, tuple[Problem, ...]]:
 
 
 def _reference_at(text: str, start: int) -> "Reference | _Malformed":
-    """Return the reference that begins at `start`, or why there is none."""
+    """Return the reference that begins at `start`, or the error."""
     closing = "}" if text[start + 1] == "{" else ">"
     stop = text.find(closing, start, start + MAX_REMEMBERED) + 1
     if stop:
@@ -134,7 +134,7 @@ def _reference_at(text: str, start: int) -> "Reference | _Malformed":
 
 @lru_cache(MAX_REMEMBERED)
 def _reference_of(text: str) -> "Reference | _Malformed":
-    """Return the reference that a text is; many are written more than once."""
+    """Parse the text of one reference; many are written more than once."""
     return _parse(text, 0)
 
 
@@ -256,7 +256,7 @@ _WORDS = {
 
 
 def _unexpected(accepted: set[str], text: str, start: int, position: int) -> _Malformed:
-    """Say what could have stood at `position`, after what, and what does."""
+    """Return the error that other tokens were expected at `position`."""
     *most, last = [word for terminal, word in _WORDS.items() if terminal in accepted]
     expected = f"{', '.join(most)} or {last}" if most else last
     before = text[max(start, position - MAX_QUOTED) : position]

@@ -1,9 +1,9 @@
-"""Templates, read: the text and the references that a string is made of.
+"""Parsed templates: the text and the references that a string consists of.
 
 `"Merge $<sum.results> in ${style ?? "prose"}"` is
 `Text("Merge ")`, `Reference(sum.results)`, `Text(" in ")` and
-`Reference(style, "prose")`. `parser.py` reads and writes them; what they
-mean is said in `docs/language.md` § 2.
+`Reference(style, "prose")`. `parser.py` parses them; `docs/language.md` § 2
+defines their meaning.
 """
 
 import json
@@ -15,24 +15,24 @@ from typing import TypeAlias
 Scalar: TypeAlias = str | int | float | bool | None
 
 INDEX = "__index__"
-"""The name of an item's position, in the params of a batch node."""
+"""The name of the index of an item, in the params of a batch node."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Characters that stand for themselves, escapes resolved."""
+    """Literal text, escapes resolved."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class PathOperand:
-    """A name and the segments that lead on from it: `a.b[0][${i}]`.
+    """A name and the segments that follow it: `a.b[0][${i}]`.
 
-    A string segment is a field, a number an index, and another path an index
-    that is computed. `start` and `stop` are offsets into the template's text.
+    A string segment is a field, a number is an index, and a path is a computed
+    index. `start` and `stop` are offsets into the text of the template.
     """
 
     name: str
@@ -41,7 +41,7 @@ class PathOperand:
     stop: int = field(default=0, compare=False, repr=False)
 
     def paths(self) -> Iterator["PathOperand"]:
-        """Return this path and those that compute its indexes."""
+        """Return this path and the paths that compute its indexes."""
         yield self
         for segment in self.segments:
             if isinstance(segment, PathOperand):
@@ -56,7 +56,7 @@ Segment: TypeAlias = str | int | PathOperand
 
 @dataclass(frozen=True, slots=True)
 class LiteralOperand:
-    """A JSON value written into a reference; of containers only the empty ones."""
+    """A JSON literal in a reference: a scalar, or an empty array or object."""
 
     value: Scalar | tuple[()]
     is_object: bool = False
@@ -74,8 +74,8 @@ Operand: TypeAlias = PathOperand | LiteralOperand
 class Reference:
     """`${a ?? b}`: the first of its operands that is not missing.
 
-    `start` and `stop` are the offsets of `$` and of what follows the closing
-    character in the template's text.
+    `start` and `stop` are the offsets of its first character and after its last one
+    in the text of the template.
     """
 
     operands: tuple[Operand, ...]
@@ -83,7 +83,7 @@ class Reference:
     stop: int = field(default=0, compare=False, repr=False)
 
     def paths(self) -> Iterator[PathOperand]:
-        """Return every path in it, those of computed indexes included."""
+        """Return every path in the reference, including those of computed indexes."""
         for operand in self.operands:
             if isinstance(operand, PathOperand):
                 yield from operand.paths()
@@ -94,14 +94,14 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A string as it was written, and what it is made of."""
+    """A string as it was written, and its parts."""
 
     text: str
     parts: tuple[Text | Reference, ...]
 
     @property
     def whole(self) -> Reference | None:
-        """The one reference that it is and nothing else, but for a last newline."""
+        """The only part, if it is a reference; a last newline is ignored."""
         match self.parts:
             case (Reference() as reference,) | (Reference() as reference, Text("\n")):
                 return reference
@@ -114,7 +114,7 @@ class Template:
 
 
 def is_name(text: str) -> bool:
-    """Return whether a text could be a name in a template."""
+    """Return whether a text is a valid name in a template."""
     return _NAME.fullmatch(text) is not None
 
 
