@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from pflow_lower.support.threads import aside, start_thread, wait_for
+from pflow_lower.support.threads import ThreadFuture, aside, wait_for
 
 PATIENCE = 60
 """Seconds after which something that should happen counts as never happening."""
@@ -32,7 +32,7 @@ def test_work_has_a_daemon_thread_with_a_copy_of_the_context() -> None:
         return thread.name, thread.daemon, seen
 
     token = _where.set("here")
-    future = start_thread(work, "worker")
+    future = ThreadFuture(work, "worker")
     future.join()
     assert future.result() == ("worker", True, "here")
     assert _where.get() == "here"
@@ -44,7 +44,7 @@ def test_the_future_holds_what_the_work_raised(kind: type[BaseException]) -> Non
     def work() -> None:
         raise kind("boom")
 
-    future = start_thread(work, "worker")
+    future = ThreadFuture(work, "worker")
     future.join()
     with pytest.raises(kind, match="boom"):
         future.result()
@@ -52,7 +52,7 @@ def test_the_future_holds_what_the_work_raised(kind: type[BaseException]) -> Non
 
 def test_it_cannot_be_cancelled() -> None:
     release = threading.Event()
-    future = start_thread(lambda: release.wait(PATIENCE), "worker")
+    future = ThreadFuture(lambda: release.wait(PATIENCE), "worker")
     assert not future.cancel()
     release.set()
     wait_for(future)
@@ -66,7 +66,7 @@ def test_a_system_without_threads_is_an_error(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(threading.Thread, "start", start)
     with pytest.raises(RuntimeError, match="can't start new thread"):
-        start_thread(int, "worker")
+        ThreadFuture(int, "worker")
 
 
 def test_blocking_work_goes_on_when_its_wait_is_cancelled(

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from pflow_lower.support.threads import ThreadFuture, start_thread, wait_for
+from pflow_lower.support.threads import ThreadFuture, wait_for
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
     try:
         # The thread may be well on its way before this returns: it must do nothing
         # that an interruption here would leave behind.
-        result = start_thread(body, "pflow-lower")
+        result = ThreadFuture(body, "pflow-lower")
         begin.set_result(True)
         wait_for(result)
         return result.result()

@@ -21,7 +21,11 @@ T = TypeVar("T")
 
 
 class ThreadFuture(Future[T]):
-    """The result of work on a thread of its own; it cannot be cancelled."""
+    """The result of work on a daemon thread, which has a copy of the context variables.
+
+    It cannot be cancelled. Raises RuntimeError if the system has no more threads. An
+    interruption may arrive after the thread has started and before this returns.
+    """
 
     def __init__(self, work: Callable[[], T], name: str) -> None:
         super().__init__()
@@ -51,15 +55,6 @@ class ThreadFuture(Future[T]):
             self.set_exception(error)
 
 
-def start_thread(work: Callable[[], T], name: str) -> ThreadFuture[T]:
-    """Start work on a daemon thread that has a copy of the context variables.
-
-    Raises RuntimeError if the system has no more threads. An interruption may
-    arrive after the thread has started and before this returns.
-    """
-    return ThreadFuture(work, name)
-
-
 def wait_for(future: "Future[Any]") -> None:
     """Wait until a future is done; a signal ends the wait.
 
@@ -76,7 +71,7 @@ async def aside(work: Callable[[], T]) -> T:
     Python cannot stop a thread: if this is cancelled, it ends at once. The work
     goes on, which is logged, and its result is dropped.
     """
-    future = start_thread(work, "pflow-lower aside")
+    future = ThreadFuture(work, "pflow-lower aside")
     try:
         return await asyncio.wrap_future(future)
     except asyncio.CancelledError:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from threading import TIMEOUT_MAX
 from typing import TypeVar
 
-from pflow_lower.support.threads import start_thread
+from pflow_lower.support.threads import ThreadFuture
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ def within(seconds: float, work: Callable[[], T], name: str) -> T:
     A thread cannot be stopped: it then goes on, and its result is dropped, which
     the log says.
     """
-    attempt = start_thread(work, name)
+    attempt = ThreadFuture(work, name)
     with suppress(TimeoutError):  # of this wait: it returns what the work raises
         attempt.exception(max(0, min(seconds, TIMEOUT_MAX)))
     if attempt.done():

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from pflow_lower.support.threads import ThreadFuture, start_thread
+from pflow_lower.support.threads import ThreadFuture
 
 logger = logging.getLogger("pflow_lower.runtime")
 
@@ -31,7 +31,7 @@ async def in_threads(
     threads: list[ThreadFuture[None]] = []
     try:
         names = (f"{name}-{number}" for number in range(count))
-        threads.extend(start_thread(run, each) for each in names)
+        threads.extend(ThreadFuture(run, each) for each in names)
     except RuntimeError as error:  # the system has no more threads
         raised.append(error)
         stop()

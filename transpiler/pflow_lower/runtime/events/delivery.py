@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
 
 from pflow_lower.runtime.events.event import Event
-from pflow_lower.support.threads import start_thread
+from pflow_lower.support.threads import ThreadFuture
 
 logger = logging.getLogger("pflow_lower.runtime")
 
@@ -42,7 +42,7 @@ class Events:
         self._listeners = tuple(listeners)
         self._queue: SimpleQueue[Event | None] = SimpleQueue()
         self._blamed: set[int] = set()
-        self._delivery = start_thread(self._deliver, "pflow-lower-events")
+        self._delivery = ThreadFuture(self._deliver, "pflow-lower-events")
 
     def emit(self, event: Event) -> None:
         """Deliver an event soon; may be called from any thread or task.

@@ -12,7 +12,7 @@ from threading import Condition
 from pflow_lower.runtime.errors import describe
 from pflow_lower.runtime.journal.errors import JournalError, failed
 from pflow_lower.runtime.journal.file import JournalFile, Write
-from pflow_lower.support.threads import start_thread
+from pflow_lower.support.threads import ThreadFuture
 
 _Waiting = tuple[Write, "Future[None]"]
 
@@ -32,7 +32,7 @@ class Writer:
         self._failure: str | None = None
         self._changed = Condition()
         # It does not keep a program alive that forgets to close its journal.
-        self._thread = start_thread(self._run, "pflow-journal")
+        self._thread = ThreadFuture(self._run, "pflow-journal")
         atexit.register(self.close)
 
     def write(self, write: Write) -> Future[None]:
