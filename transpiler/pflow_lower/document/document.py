@@ -87,20 +87,15 @@ def place(
             diagnostics.sort(key=lambda one: _rank(one.location, order))
         else:
             source = origin.source
-            diagnostics = [_with_related(one, origin, source) for one in diagnostics]
+            diagnostics = [_placed(one, origin, source) for one in diagnostics]
     diagnostics.sort(key=lambda one: (one.line or 0, one.column or 0))
     return tuple(dict.fromkeys(diagnostics))
 
 
-def _with_related(one: Diagnostic, document: Document, source: Source) -> Diagnostic:
-    one = _placed(one, document, source)
-    if not one.related:
-        return one
-    related = tuple(_placed(each, document, source) for each in one.related)
-    return replace(one, related=related)
-
-
 def _placed(one: _Place, document: Document, source: Source) -> _Place:
+    if isinstance(one, Diagnostic):
+        related = tuple(_placed(each, document, source) for each in one.related)
+        one = replace(one, related=related)
     span = document.span(one.location) if one.line is None else None
     if span is None:
         return one

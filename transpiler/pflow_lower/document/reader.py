@@ -76,11 +76,8 @@ def read_bytes(
     for mark, encoding in _OTHER_MARKS.items():
         if raw.startswith(mark):
             source = Source(name, raw.decode(encoding, "replace"))
-            return (
-                source,
-                None,
-                (_not_utf_8(source, 0, f"the text is {encoding}, not UTF-8"),),
-            )
+            message = f"the text is {encoding}, not UTF-8"
+            return source, None, (_not_utf_8(source, 0, message),)
     raw = raw.removeprefix(BOM_UTF8)
     try:
         source = Source(name, raw.decode())
