@@ -23,7 +23,7 @@ from pflow_lower.runtime import (
     WorkflowFlow,
     run_flow,
 )
-from pflow_lower.runtime.batch.deadline import Late, within
+from pflow_lower.runtime.batch.threads import Late, within
 from pflow_lower.runtime.errors import BatchTimeoutError
 from pflow_lower.support.blocking import run_blocking
 

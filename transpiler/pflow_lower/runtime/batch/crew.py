@@ -13,13 +13,12 @@ from functools import partial
 from math import inf
 from threading import TIMEOUT_MAX, Lock
 from time import monotonic
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from pflow_lower.runtime.batch.admission import ItemsError
-from pflow_lower.runtime.batch.deadline import Late, within
 from pflow_lower.runtime.batch.items import Items, Taken
 from pflow_lower.runtime.batch.settings import BatchSettings
-from pflow_lower.runtime.batch.threads import in_tasks, in_threads
+from pflow_lower.runtime.batch.threads import Late, in_threads, within
 from pflow_lower.runtime.node import Runner, is_cancelled
 
 Ended: TypeAlias = tuple[str, dict[str, Any]]
@@ -32,37 +31,7 @@ class BatchOver(BaseException):
     """The time of the whole batch is up while an attempt goes on in a thread."""
 
 
-class Crew(Protocol):
-    """The workers of one run of a batch."""
-
-    async def run(self, count: int, work: Work) -> None:
-        """Do the work with so many workers, and wait for all of them."""
-
-    call: Callable[
-        [dict[str, Any], MutableMapping[str, Any]], Coroutine[Any, Any, Ended]
-    ]
-    """Run the node once; raises TimeoutError if it takes too long."""
-
-    async def take(self) -> Taken | None:
-        """Take the next item, if that may have to be waited for."""
-
-    async def pause(self, seconds: float) -> bool:
-        """Wait; return whether to go on: not if the batch was stopped meanwhile."""
-
-    async def settled(self, future: "Future[None]") -> None:
-        """Wait for another thread, which cannot be cancelled."""
-
-    async def yield_control(self) -> None:
-        """Let others run."""
-
-    def stop_others(self) -> None:
-        """Cancel the items in flight, if that is possible."""
-
-    def is_cancelled(self, error: BaseException) -> bool:
-        """Return whether an error is the end of the run, not the failure of an item."""
-
-
-class _Tasks(Crew):
+class _Tasks:
     """Workers that are tasks."""
 
     def __init__(self, runner: Runner, items: Items, step: BatchSettings) -> None:
@@ -74,6 +43,12 @@ class _Tasks(Crew):
         self.call = runner.run_async if step.timeout is None else self._call_within
 
     async def run(self, count: int, work: Work) -> None:
+        """Await `work` in `count` tasks at once; when one fails, cancel the others.
+
+        A TaskGroup is not enough: before Python 3.13 it forgets that the run was
+        cancelled if an item fails at the same moment.
+        """
+
         async def stopping() -> None:
             try:
                 await work()
@@ -81,17 +56,39 @@ class _Tasks(Crew):
                 self._items.stop()
                 raise
 
-        await in_tasks(count, stopping, self._items.stop, self._tasks)
+        tasks = self._tasks
+        tasks.extend(asyncio.create_task(stopping()) for _ in range(count))
+        cancelled: CancelledError | None = None
+        stopping_all = False
+        while pending := [task for task in tasks if not task.done()]:
+            try:
+                await asyncio.wait(pending, return_when=asyncio.FIRST_EXCEPTION)
+            except CancelledError as error:
+                cancelled = error
+            if not stopping_all and (cancelled or any(map(_raised, tasks))):
+                stopping_all = True
+                self._items.stop()
+                for task in tasks:
+                    task.cancel()
+        # Of all of them: asyncio logs exceptions that were never retrieved.
+        raised = [error for error in map(_raised, tasks) if error is not None]
+        if cancelled is not None:
+            raise cancelled
+        if raised:
+            raise raised[0]
 
     async def take(self) -> Taken | None:
+        """Take the next item of a source that may have to be waited for."""
         async with self._turn:
             return await _next_of(self._items)
 
     async def pause(self, seconds: float) -> bool:
+        """Wait; return whether to go on: not if the batch was stopped meanwhile."""
         await asyncio.sleep(min(seconds, TIMEOUT_MAX))
         return not self._items.stopped
 
     async def settled(self, future: "Future[None]") -> None:
+        """Wait for another thread, which cannot be cancelled."""
         done = asyncio.wrap_future(future)
         while not done.done():
             # A task that is cancelled meanwhile waits all the same, and then goes on:
@@ -104,12 +101,14 @@ class _Tasks(Crew):
         await asyncio.sleep(0)
 
     def stop_others(self) -> None:
+        """Cancel the items in flight, if that is possible."""
         for task in self._tasks:
             # A task that is cleaning up already must not be interrupted.
             if task is not asyncio.current_task() and not task.cancelling():
                 task.cancel()
 
     def is_cancelled(self, error: BaseException) -> bool:
+        """Return whether an error ends the run, and is not the failure of an item."""
         return isinstance(error, CancelledError) and is_cancelled()
 
     async def _call_within(
@@ -127,7 +126,7 @@ class _Tasks(Crew):
         return ended
 
 
-class _Threads(Crew):
+class _Threads:
     """Workers that are threads, named after the node.
 
     A node cannot be stopped in its thread. Where there is a limit of time, each
@@ -213,10 +212,13 @@ class _Threads(Crew):
             self._taking.cancel()
 
 
+Crew: TypeAlias = _Tasks | _Threads
+"""The workers of one run of a batch."""
+
+
 def crew_for(runner: Runner, items: Items, step: BatchSettings) -> Crew:
     """Return the workers that nodes of this type need."""
-    kind = _Tasks if runner.is_async else _Threads
-    return kind(runner, items, step)
+    return (_Tasks if runner.is_async else _Threads)(runner, items, step)
 
 
 def drive(coroutine: Coroutine[Any, Any, None]) -> None:
@@ -246,3 +248,7 @@ async def _next_of(items: Items) -> Taken | None:
 
 def _too_long(timeout: float | None) -> TimeoutError:
     return TimeoutError(f"no result within {timeout:g} s")
+
+
+def _raised(task: asyncio.Task[None]) -> BaseException | None:
+    return task.exception() if task.done() and not task.cancelled() else None

@@ -1,11 +1,15 @@
-"""Work on threads or tasks that have all ended when the call ends, in any case."""
+"""Work on threads: until all have ended, or for a limited time."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
+from contextlib import suppress
+from threading import TIMEOUT_MAX
+from typing import TypeVar
 
 from pflow_lower.support.threads import ThreadFuture
+
+T = TypeVar("T")
 
 logger = logging.getLogger("pflow_lower.runtime")
 
@@ -54,38 +58,27 @@ async def in_threads(
         raise raised[0]
 
 
-async def in_tasks(
-    count: int,
-    work: Callable[[], Coroutine[Any, Any, None]],
-    stop: Callable[[], None],
-    tasks: list[asyncio.Task[None]],
-) -> None:
-    """Await `work` in `count` tasks at once; like `in_threads`, but they are cancelled.
+class Late(Exception):  # noqa: N818 - it is caught where the limit is set
+    """Work in a thread has not ended within its limit."""
 
-    The tasks are put into `tasks`, so that the work itself can cancel the others.
-    A TaskGroup is not enough: before Python 3.13 it forgets that the run was
-    cancelled if an item fails at the same moment.
+
+def within(seconds: float, work: Callable[[], T], name: str) -> T:
+    """Do work in a thread of its own; raise Late if it takes longer.
+
+    A thread cannot be stopped: it then goes on, and its result is dropped, which
+    the log says.
     """
-    tasks.extend(asyncio.create_task(work()) for _ in range(count))
-    cancelled: asyncio.CancelledError | None = None
-    stopping = False
-    while pending := [task for task in tasks if not task.done()]:
-        try:
-            await asyncio.wait(pending, return_when=asyncio.FIRST_EXCEPTION)
-        except asyncio.CancelledError as error:
-            cancelled = error
-        if not stopping and (cancelled or any(map(_raised, tasks))):
-            stopping = True
-            stop()
-            for task in tasks:
-                task.cancel()
-    # Of all of them: asyncio logs exceptions that were never retrieved.
-    raised = [error for error in map(_raised, tasks) if error is not None]
-    if cancelled is not None:
-        raise cancelled
-    if raised:
-        raise raised[0]
+    attempt = ThreadFuture(work, name)
+    with suppress(TimeoutError):  # of this wait: it returns what the work raises
+        attempt.exception(max(0, min(seconds, TIMEOUT_MAX)))
+    if attempt.done():
+        return attempt.result()
+    message = 'node "%s": an attempt goes on in its thread after %g s; %s'
+    logger.warning(message, name, seconds, "its result will be dropped")
+    attempt.add_done_callback(lambda _: _log_late_end(name))
+    raise Late
 
 
-def _raised(task: asyncio.Task[None]) -> BaseException | None:
-    return task.exception() if task.done() and not task.cancelled() else None
+def _log_late_end(name: str) -> None:
+    message = 'node "%s": an attempt has ended after its time; %s'
+    logger.warning(message, name, "its result is dropped")
