@@ -13,11 +13,7 @@ from pflow_lower.runtime.batch.items import Items
 from pflow_lower.runtime.batch.recall import Identity, Recall
 from pflow_lower.runtime.batch.retry import retry_after
 from pflow_lower.runtime.batch.settings import BatchSettings
-from pflow_lower.runtime.context import (
-    NO_CONTEXT,
-    current,
-    running_in,
-)
+from pflow_lower.runtime.context import NO_CONTEXT, current, running_in
 from pflow_lower.runtime.errors import ErrorAction, MissingResultError, describe
 from pflow_lower.runtime.events.event import (
     Event,
@@ -111,15 +107,29 @@ class BatchRun:
                 if self._recall is None:
                     await self._run_item(index, item, scope)
                 else:
-                    await self._run_or_recall(index, item, scope)
+                    await self._run_or_recall(self._recall, index, item, scope)
                 if index % _YIELD_EVERY == 0:
                     await self._crew.yield_control()
 
-    async def _run_or_recall(self, index: int, item: Any, scope: Scope) -> None:
+    async def _run_or_recall(
+        self, recall: Recall, index: int, item: Any, scope: Scope
+    ) -> None:
         """Run an item, unless the journal knows its result."""
-        params, identity = self._identified(index, scope)
-        if identity is None or not self._is_known(identity):
+        try:
+            params = self._params_for(scope)
+            key = as_text(self._step.key_for(scope))
+            identity = recall.identify(index, key, params)
+        except JournalError:
+            raise
+        except Exception:  # the attempt will fail for the same reason, and say so
+            await self._run_item(index, item, scope)
+            return
+        found = recall.find(identity)
+        if found is None:
             await self._run_item(index, item, scope, params, identity)
+            return
+        self.items.succeed(index, decode(found))
+        self.tell(ItemFinished, index, None, journaled=True)
 
     async def _run_item(
         self,
@@ -207,30 +217,6 @@ class BatchRun:
             return False
         if attempt == 1:
             self.tell(ItemStarted, index, attempt)
-        return True
-
-    def _identified(
-        self, index: int, scope: Scope
-    ) -> tuple[dict[str, Any] | None, Identity | None]:
-        """Return the params of an item and its identity, None if there are none."""
-        assert self._recall is not None
-        try:
-            params = self._params_for(scope)
-            key = as_text(self._step.key_for(scope))
-            return params, self._recall.identify(index, key, params)
-        except JournalError:
-            raise
-        except Exception:  # the attempt will fail for the same reason, and say so
-            return None, None
-
-    def _is_known(self, identity: Identity) -> bool:
-        """Take the result of an item from the journal, if it is there."""
-        assert self._recall is not None
-        found = self._recall.find(identity)
-        if found is None:
-            return False
-        self.items.succeed(identity.index, decode(found))
-        self.tell(ItemFinished, identity.index, None, journaled=True)
         return True
 
     def _result(self, item: Any, action: str, outputs: dict[str, Any]) -> Any:
