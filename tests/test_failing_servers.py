@@ -84,6 +84,7 @@ def result(kind: str, number: int) -> Any:
     return f"DOCUMENT {number}" if kind == "llm" else {"path": path, "query": ""}
 
 
+@pytest.mark.slow
 @both_nodes
 def test_what_fails_and_what_does_not_agree_with_the_log_of_the_server(
     tmp_path: Path, kind: str

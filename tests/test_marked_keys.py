@@ -148,6 +148,7 @@ def assert_nothing_shows(folder: Path, ended: Ended) -> None:
     assert not shown
 
 
+@pytest.mark.slow
 def test_what_all_nodes_leave_together_holds_no_secret(
     tmp_path: Path, server: OtherSide
 ) -> None:

@@ -322,7 +322,7 @@ def check_stopped(case: Case, outcome: Outcome, runs_to_its_end: bool) -> None:
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 @pytest.mark.parametrize("error_handling", ["fail_fast", "continue"])
-@settings(max_examples=scaled(2500))
+@settings(max_examples=scaled(scaled(2500)))  # in `dev` a hundredth: each is a run
 @given(data=st.data())
 def test_a_batch_agrees_with_the_model(
     error_handling: str, is_async: bool, data: st.DataObject

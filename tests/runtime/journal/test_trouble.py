@@ -218,7 +218,11 @@ def test_two_runs_do_not_share_a_journal(program: Program) -> None:
 
 @pytest.mark.parametrize("node_type", ["Logged", "AsyncLogged"])
 @pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+    ("number", "status"),
+    [
+        (signal.SIGINT, 130),
+        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
+    ],
 )
 def test_an_interrupted_run_says_how_to_go_on_and_goes_on(
     program: Program, node_type: str, number: int, status: int
